@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// Call is a row of the sync log: one HTTP call to Lever. Path is a template and Query is redacted.
+type Call struct {
+	ID          uuid.UUID  `json:"id"`
+	ConnectorID uuid.UUID  `json:"connector_id"`
+	RunID       *uuid.UUID `json:"run_id"`
+	Stream      string     `json:"stream"`
+	Scope       string     `json:"scope"`
+	Method      string     `json:"method"`
+	Path        string     `json:"path"`
+	Query       string     `json:"query"`
+	Status      int        `json:"status"` // 0: no answer came
+	Attempt     int        `json:"attempt"`
+	StartedAt   time.Time  `json:"started_at"`
+	DurationMS  float64    `json:"duration_ms"`
+	WaitMS      float64    `json:"wait_ms"` // for the budget
+	Bytes       int64      `json:"bytes"`   // decoded
+	Records     int        `json:"records"`
+	Error       string     `json:"error"`
+}
+
+var callColumns = []string{"id", "connector_id", "run_id", "stream", "scope", "method", "path", "query", "status", "attempt",
+	"started_at", "duration_ms", "wait_ms", "bytes", "records", "error"}
+
+func callRows(cs []Call) pgx.CopyFromSource {
+	return pgx.CopyFromSlice(len(cs), func(i int) ([]any, error) {
+		c := cs[i]
+		return []any{c.ID, c.ConnectorID, c.RunID, c.Stream, c.Scope, c.Method, c.Path, c.Query, int16(c.Status), int32(c.Attempt),
+			c.StartedAt, c.DurationMS, c.WaitMS, c.Bytes, int32(c.Records), c.Error}, nil
+	})
+}
+
+// Log writes calls in the transaction of what they brought.
+func (t *Tx) Log(ctx context.Context, calls []Call) error {
+	if len(calls) == 0 {
+		return nil
+	}
+	t.counts.Calls += int64(len(calls))
+	for _, c := range calls {
+		t.counts.WaitMS += int64(c.WaitMS)
+		if c.Status == 429 {
+			t.counts.Throttled++
+		}
+	}
+	_, err := t.tx.CopyFrom(ctx, pgx.Identifier{"calls"}, callColumns, callRows(calls))
+	return err
+}
+
+// Log writes calls that brought nothing to be stored, of a holder that may have lost its lease: a call was
+// made all the same.
+func (s *Store) Log(ctx context.Context, calls []Call) error {
+	if len(calls) == 0 {
+		return nil
+	}
+	_, err := s.pool.CopyFrom(ctx, pgx.Identifier{"calls"}, callColumns, callRows(calls))
+	return err
+}
+
+// CallFilter narrows Calls; zero fields do not.
+type CallFilter struct {
+	Connector uuid.UUID
+	Run       uuid.UUID
+	Scope     string
+	Status    int
+	Failed    bool // status 400 and more, and no answer
+	Since     time.Time
+	After     time.Time // started later than this: for following
+	Limit     int       // 0: 100
+}
+
+// Calls lists the sync log, newest first.
+func (s *Store) Calls(ctx context.Context, f CallFilter) ([]Call, error) {
+	if f.Limit == 0 {
+		f.Limit = 100
+	}
+	return many[Call](ctx, s.pool, `SELECT * FROM calls WHERE ($1::uuid IS NULL OR connector_id = $1) AND ($2::uuid IS NULL OR run_id = $2)
+AND ($3 = '' OR scope = $3) AND ($4 = 0 OR status = $4) AND (NOT $5 OR status >= 400 OR status = 0)
+AND ($6::timestamptz IS NULL OR started_at >= $6) AND ($7::timestamptz IS NULL OR started_at > $7)
+ORDER BY started_at DESC, id DESC LIMIT $8`,
+		nilID(f.Connector), nilID(f.Run), f.Scope, f.Status, f.Failed, nilTime(f.Since), nilTime(f.After), f.Limit)
+}
+
+func nilID(id uuid.UUID) *uuid.UUID {
+	if id == uuid.Nil {
+		return nil
+	}
+	return &id
+}
+
+func nilTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// callDays is how many days ahead the sync log has partitions for.
+const callDays = 7
+
+// MaintainCalls makes the sync log's partitions for the coming days and drops those whose day ended
+// before now - keep: dropping a table costs nothing, whatever its size. Safe to run at once in many processes.
+func (s *Store) MaintainCalls(ctx context.Context, now time.Time, keep time.Duration) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		var mine bool
+		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(hashtext('leversync.calls'))`).Scan(&mine); err != nil || !mine {
+			return err
+		}
+		names, err := partitions(ctx, tx)
+		if err != nil {
+			return err
+		}
+		day := now.UTC().Truncate(24 * time.Hour)
+		for i := range callDays {
+			d := day.AddDate(0, 0, i)
+			if name := partition(d); !names[name] {
+				if err := addPartition(ctx, tx, name, d); err != nil {
+					return err
+				}
+			}
+		}
+		for name := range names {
+			d, err := time.Parse("calls_20060102", name)
+			if err != nil || !d.AddDate(0, 0, 1).Before(now.Add(-keep)) {
+				continue
+			}
+			if _, err := tx.Exec(ctx, `DROP TABLE `+pgx.Identifier{name}.Sanitize()); err != nil {
+				return fmt.Errorf("store: drop %s: %w", name, err)
+			}
+		}
+		_, err = tx.Exec(ctx, `DELETE FROM calls_other WHERE started_at < $1`, now.Add(-keep))
+		return err
+	})
+}
+
+func partition(day time.Time) string { return day.Format("calls_20060102") }
+
+func partitions(ctx context.Context, tx pgx.Tx) (map[string]bool, error) {
+	rows, err := tx.Query(ctx, `SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'calls'::regclass`)
+	if err != nil {
+		return nil, err
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	m := map[string]bool{}
+	for _, n := range list {
+		m[n] = true
+	}
+	return m, err
+}
+
+// addPartition makes a day's partition. Rows of that day that are in the default partition already are
+// moved: Postgres refuses the new partition otherwise.
+func addPartition(ctx context.Context, tx pgx.Tx, name string, day time.Time) error {
+	id, to := pgx.Identifier{name}.Sanitize(), day.AddDate(0, 0, 1)
+	for _, sql := range []string{
+		fmt.Sprintf(`CREATE TABLE %s (LIKE calls INCLUDING DEFAULTS)`, id),
+		fmt.Sprintf(`WITH moved AS (DELETE FROM calls_other WHERE started_at >= '%[2]s' AND started_at < '%[3]s' RETURNING *) INSERT INTO %[1]s SELECT * FROM moved`,
+			id, day.Format(time.RFC3339), to.Format(time.RFC3339)),
+		fmt.Sprintf(`ALTER TABLE calls ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')`, id, day.Format(time.RFC3339), to.Format(time.RFC3339)),
+	} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("store: partition %s: %w", name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/leversync/leversync/store/unified"
+)
+
+// ErrFenced means that the lease went to another holder: this one may write nothing more.
+var ErrFenced = errors.New("store: the lease went to another worker")
+
+// Tx is one transaction of a lease holder: records, cursor, counters and call log together or not at all.
+type Tx struct {
+	tx      pgx.Tx
+	lease   Lease
+	careful bool // a value was refused: write one record at a time, and set aside what is refused
+	counts  Counts
+	scopes  map[unified.Scope]*scopeCounts
+}
+
+// Counts is what one transaction did; they are added to the run.
+type Counts struct {
+	Calls, Bound, Throttled, WaitMS                int64
+	Read, Written, Deleted, Quarantined, Sanitized int64
+}
+
+type scopeCounts struct{ records, quarantined int64 }
+
+// Commit runs fn in one transaction that is refused with ErrFenced when the lease's fence is old.
+//
+// The first statement locks the stream's row and checks the fence, so that no two holders ever write at
+// once. fn must only compose writes: it is run again when Postgres asks for it (deadlock, serialization),
+// and once more, record by record, when a value is refused: the refused ones go to quarantine.
+func (s *Store) Commit(ctx context.Context, l Lease, fn func(context.Context, *Tx) error) (Counts, error) {
+	careful := false
+	for try := 1; ; try++ {
+		c, err := s.commitOnce(ctx, l, careful, fn)
+		switch {
+		case err == nil:
+			return c, nil
+		case refusedValue(err) && !careful:
+			careful = true
+		case retryable(err) && try < 6:
+			select {
+			case <-ctx.Done():
+				return Counts{}, ctx.Err()
+			case <-time.After(time.Duration(rand.Int64N(int64(try) * int64(20*time.Millisecond)))):
+			}
+		default:
+			return Counts{}, err
+		}
+	}
+}
+
+func (s *Store) commitOnce(ctx context.Context, l Lease, careful bool, fn func(context.Context, *Tx) error) (Counts, error) {
+	ptx, err := s.pool.Begin(ctx)
+	if err != nil {
+		return Counts{}, err
+	}
+	defer func() { _ = ptx.Rollback(context.WithoutCancel(ctx)) }()
+	if err := checkFence(ctx, ptx, l); err != nil {
+		return Counts{}, err
+	}
+	t := &Tx{tx: ptx, lease: l, careful: careful, scopes: map[unified.Scope]*scopeCounts{}}
+	if err := fn(ctx, t); err != nil {
+		return Counts{}, err
+	}
+	if err := t.addCounts(ctx); err != nil {
+		return Counts{}, err
+	}
+	return t.counts, ptx.Commit(ctx)
+}
+
+// checkFence locks the stream's row: whoever holds a newer fence waits for us, or we are refused.
+func checkFence(ctx context.Context, q querier, l Lease) error {
+	tag, err := q.Exec(ctx, `SELECT FROM streams WHERE connector_id = $1 AND stream = $2 AND fence = $3 FOR NO KEY UPDATE`,
+		l.Connector, l.Stream, l.Fence)
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return ErrFenced
+	}
+	return nil
+}
+
+func (t *Tx) scope(sc unified.Scope) *scopeCounts {
+	if t.scopes[sc] == nil {
+		t.scopes[sc] = &scopeCounts{}
+	}
+	return t.scopes[sc]
+}
+
+// Add adds to the run's counters.
+func (t *Tx) Add(c Counts) {
+	t.counts.Calls += c.Calls
+	t.counts.Bound += c.Bound
+	t.counts.Throttled += c.Throttled
+	t.counts.WaitMS += c.WaitMS
+	t.counts.Read += c.Read
+	t.counts.Written += c.Written
+	t.counts.Deleted += c.Deleted
+	t.counts.Quarantined += c.Quarantined
+	t.counts.Sanitized += c.Sanitized
+}
+
+func (t *Tx) addCounts(ctx context.Context) error {
+	c := t.counts
+	if _, err := t.tx.Exec(ctx, `UPDATE runs SET calls = calls + $3, bound = bound + $4, throttled = throttled + $5, wait_ms = wait_ms + $6,
+    read = read + $7, written = written + $8, deleted = deleted + $9, quarantined = quarantined + $10, sanitized = sanitized + $11
+WHERE connector_id = $1 AND id = $2`, t.lease.Connector, t.lease.RunID,
+		c.Calls, c.Bound, c.Throttled, c.WaitMS, c.Read, c.Written, c.Deleted, c.Quarantined, c.Sanitized); err != nil {
+		return err
+	}
+	for _, sc := range unified.Scopes { // in one order, against deadlocks
+		n := t.scopes[sc]
+		if n == nil || (n.records == 0 && n.quarantined == 0) {
+			continue
+		}
+		if _, err := t.tx.Exec(ctx, `UPDATE connector_scopes SET records = records + $3, quarantined = quarantined + $4
+WHERE connector_id = $1 AND scope = $2`, t.lease.Connector, string(sc), n.records, n.quarantined); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SaveCursor stores where the traversal goes on.
+func (t *Tx) SaveCursor(ctx context.Context, cursor json.RawMessage) error {
+	_, err := t.tx.Exec(ctx, `UPDATE streams SET cursor = $3, failures = 0 WHERE connector_id = $1 AND stream = $2`,
+		t.lease.Connector, t.lease.Stream, cursor)
+	return err
+}
+
+// Connector is whose records the transaction writes.
+func (t *Tx) Connector() uuid.UUID { return t.lease.Connector }
+
+// refusedValue reports whether Postgres refused a value: data exceptions, and limits of rows and texts.
+func refusedValue(err error) bool {
+	var pe *pgconn.PgError
+	return errors.As(err, &pe) && (strings.HasPrefix(pe.Code, "22") || strings.HasPrefix(pe.Code, "54") || strings.HasPrefix(pe.Code, "23"))
+}
+
+func retryable(err error) bool {
+	var pe *pgconn.PgError
+	return errors.As(err, &pe) && (pe.Code == "40001" || pe.Code == "40P01" || pe.Code == "55P03")
+}
+
+// refusal says why a value was refused, without the value.
+func refusal(err error) string {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		return fmt.Sprintf("Postgres refused it: SQLSTATE %s %s", pe.Code, pe.Routine)
+	}
+	return "Postgres refused it"
+}

@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// Credential is what opens a Lever account. It is sealed at rest, for its connector alone.
+type Credential struct {
+	Kind      string // api_key, oauth
+	Secret    string // the API key, or the access token
+	Refresh   string // the refresh token; "" for an API key
+	ExpiresAt time.Time
+	// RefreshedAt is when it was stored: what was refused before it says nothing of it.
+	RefreshedAt time.Time
+}
+
+// String hides the secrets.
+func (c Credential) String() string { return c.Kind + " [redacted]" }
+
+// GoString hides the secrets.
+func (c Credential) GoString() string { return c.String() }
+
+type sealedCredential struct {
+	Secret  string `json:"secret"`
+	Refresh string `json:"refresh,omitempty"`
+}
+
+// Link stores a connector's credential, new or renewed by its owner, and makes the connector COMPLETE and
+// all of it due.
+func (s *Store) Link(ctx context.Context, id uuid.UUID, c Credential) (Connector, error) {
+	var out Connector
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		var err error
+		out, err = s.link(ctx, tx, id, c)
+		return err
+	})
+	return out, err
+}
+
+func (s *Store) link(ctx context.Context, tx pgx.Tx, id uuid.UUID, c Credential) (Connector, error) {
+	if err := s.saveCredential(ctx, tx, id, c); err != nil {
+		return Connector{}, err
+	}
+	out, err := one[Connector](ctx, tx, `UPDATE connectors SET status = 'COMPLETE', status_reason = '', relink_needed_at = NULL,
+    completed_at = coalesce(completed_at, now()) WHERE id = $1 RETURNING `+connectorColumns, id)
+	if err != nil {
+		return out, err
+	}
+	_, err = tx.Exec(ctx, `UPDATE connector_scopes SET next_run_at = now(), state = CASE WHEN state = 'ok' THEN 'ok' ELSE 'pending' END, reason = ''
+WHERE connector_id = $1`, id)
+	return out, err
+}
+
+func (s *Store) saveCredential(ctx context.Context, q querier, id uuid.UUID, c Credential) error {
+	plain, err := json.Marshal(sealedCredential{Secret: c.Secret, Refresh: c.Refresh})
+	if err != nil {
+		return err
+	}
+	sealed, err := s.keys.seal(id.String(), "credential", plain)
+	if err != nil {
+		return err
+	}
+	_, err = q.Exec(ctx, `INSERT INTO credentials (connector_id, kind, sealed, expires_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (connector_id) DO UPDATE SET kind = excluded.kind, sealed = excluded.sealed, expires_at = excluded.expires_at, refreshed_at = clock_timestamp()`,
+		id, c.Kind, sealed, nilTime(c.ExpiresAt))
+	return err
+}
+
+// Credential opens a connector's credential. ErrNotFound: it has none.
+func (s *Store) Credential(ctx context.Context, id uuid.UUID) (Credential, error) {
+	return s.credential(ctx, s.pool, id, "")
+}
+
+func (s *Store) credential(ctx context.Context, q querier, id uuid.UUID, suffix string) (Credential, error) {
+	var sealed []byte
+	var expires *time.Time
+	c := Credential{}
+	err := q.QueryRow(ctx, `SELECT kind, sealed, expires_at, refreshed_at FROM credentials WHERE connector_id = $1`+suffix, id).
+		Scan(&c.Kind, &sealed, &expires, &c.RefreshedAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return c, ErrNotFound
+	}
+	if err != nil {
+		return c, err
+	}
+	plain, err := s.keys.open(id.String(), "credential", sealed)
+	if err != nil {
+		return c, fmt.Errorf("connector %s: %w", id, err)
+	}
+	var sc sealedCredential
+	if err := json.Unmarshal(plain, &sc); err != nil {
+		return c, errors.New("store: a credential is damaged")
+	}
+	c.Secret, c.Refresh = sc.Secret, sc.Refresh
+	if expires != nil {
+		c.ExpiresAt = *expires
+	}
+	return c, nil
+}
+
+// Renew replaces an access token, one caller at a time however many processes ask: the row is locked, read
+// again, and where another has renewed it meanwhile (the stored token is not the refused one, and is not
+// about to expire), that one is returned. renew gets the stored credential and its result is saved before
+// the lock goes.
+func (s *Store) RenewCredential(ctx context.Context, id uuid.UUID, refused string, renew func(context.Context, Credential) (Credential, error)) (Credential, error) {
+	var out Credential
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		cur, err := s.credential(ctx, tx, id, " FOR UPDATE")
+		if err != nil {
+			return err
+		}
+		if refused != "" && cur.Secret != refused {
+			out = cur
+			return nil
+		}
+		fresh, err := renew(ctx, cur)
+		if err != nil {
+			return err
+		}
+		fresh.Kind = cur.Kind
+		if fresh.Refresh == "" {
+			fresh.Refresh = cur.Refresh
+		}
+		out = fresh
+		return s.saveCredential(ctx, tx, id, fresh)
+	})
+	return out, err
+}

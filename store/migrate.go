@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrate brings the database up to this binary's schema, forward only. Any number of processes may do
+// it at once: an advisory lock lets one at a time work, and the others find nothing left to do.
+// It returns the versions it applied.
+func Migrate(ctx context.Context, url string) ([]int64, error) {
+	db, p, err := provider(url)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS leversync"); err != nil {
+		// Two that create it at once: one of them is told that it is there.
+		var there bool
+		if qerr := db.QueryRowContext(ctx, "SELECT to_regnamespace('leversync') IS NOT NULL").Scan(&there); qerr != nil || !there {
+			return nil, fmt.Errorf("store: create schema: %w", err)
+		}
+	}
+	res, err := p.Up(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("store: migrate: %w", err)
+	}
+	var done []int64
+	for _, r := range res {
+		done = append(done, r.Source.Version)
+	}
+	return done, nil
+}
+
+// Pending is how many migrations this binary has that the database has not.
+func Pending(ctx context.Context, url string) (int, error) {
+	db, p, err := provider(url)
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	var there bool
+	if err := db.QueryRowContext(ctx, "SELECT to_regclass('leversync.goose_db_version') IS NOT NULL").Scan(&there); err != nil {
+		return 0, fmt.Errorf("store: migrations: %w", err)
+	}
+	if !there {
+		return len(p.ListSources()), nil
+	}
+	st, err := p.Status(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("store: migrations: %w", err)
+	}
+	n := 0
+	for _, s := range st {
+		if s.State == goose.StatePending {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func provider(url string) (*sql.DB, *goose.Provider, error) {
+	c, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, nil, fmt.Errorf("store: DATABASE_URL: %w", redactParse(err))
+	}
+	c.RuntimeParams["search_path"] = searchPath
+	db := stdlib.OpenDB(*c)
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, nil, err
+	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := goose.NewProvider(goose.DialectPostgres, db, sub, goose.WithSessionLocker(locker))
+	if err != nil {
+		_ = db.Close()
+		return nil, nil, fmt.Errorf("store: migrations: %w", err)
+	}
+	return db, p, nil
+}

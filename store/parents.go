@@ -1,0 +1,240 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/leversync/leversync/store/unified"
+)
+
+// Parent is a Lever object that others hang on: an application's opportunity, or a job's posting.
+type Parent struct {
+	RemoteID string
+	Person   string // remote id of the candidate; "" for a job
+	Stage    string
+	Reason   string // remote id of the archive reason
+	Archived bool
+	ActiveAt time.Time // the newest of its clocks
+	Raw      json.RawMessage
+	RawHash  []byte
+	Digest   []byte
+}
+
+// Known is what is stored of a parent.
+type Known struct {
+	RemoteID string
+	Person   string
+	RawHash  []byte
+	Digest   []byte
+	Deleted  bool
+}
+
+// KnownParents returns what is stored of the parents named.
+func (t *Tx) KnownParents(ctx context.Context, sc unified.Scope, remoteIDs []string) (map[string]Known, error) {
+	got, err := many[Known](ctx, t.tx, `SELECT remote_id, person, raw_hash, digest, deleted_at IS NOT NULL AS deleted
+FROM parents WHERE connector_id = $1 AND scope = $2 AND remote_id = ANY($3)`, t.lease.Connector, string(sc), remoteIDs)
+	if err != nil {
+		return nil, err
+	}
+	m := make(map[string]Known, len(got))
+	for _, k := range got {
+		m[k.RemoteID] = k
+	}
+	return m, nil
+}
+
+// UpsertParents writes parents. Where the digest is new, the children in the bit set kinds are put down to
+// be read, in the lane given.
+func (t *Tx) UpsertParents(ctx context.Context, sc unified.Scope, ps []Parent, kinds, lane int) error {
+	if len(ps) == 0 {
+		return nil
+	}
+	ps = slices.Clone(ps)
+	slices.SortFunc(ps, func(a, b Parent) int { return strings.Compare(a.RemoteID, b.RemoteID) })
+	n := len(ps)
+	ids, persons, stages, reasons := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	archived, active := make([]bool, n), make([]*time.Time, n)
+	raws, rawHashes, digests := make([]*json.RawMessage, n), make([][]byte, n), make([][]byte, n)
+	for i := range ps {
+		p := &ps[i]
+		ids[i], persons[i], stages[i], reasons[i], archived[i] = p.RemoteID, p.Person, p.Stage, p.Reason, p.Archived
+		if !p.ActiveAt.IsZero() {
+			active[i] = &p.ActiveAt
+		}
+		if p.Raw != nil {
+			raws[i] = &p.Raw
+		}
+		rawHashes[i], digests[i] = p.RawHash, p.Digest
+	}
+	_, err := t.tx.Exec(ctx, `INSERT INTO parents AS p (connector_id, scope, remote_id, person, stage, reason, archived, active_at, raw, raw_hash, digest, pending, pending_rev, lane)
+SELECT $1, $2, u.*, $12, 1, $13 FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::timestamptz[], $9::jsonb[], $10::bytea[], $11::bytea[]) u
+ON CONFLICT (remote_id, connector_id, scope) DO UPDATE SET person = excluded.person, stage = excluded.stage, reason = excluded.reason,
+    archived = excluded.archived, active_at = excluded.active_at, raw = excluded.raw, raw_hash = excluded.raw_hash, digest = excluded.digest, deleted_at = NULL,
+    pending = CASE WHEN p.digest IS DISTINCT FROM excluded.digest OR p.deleted_at IS NOT NULL THEN p.pending | excluded.pending ELSE p.pending END,
+    pending_rev = CASE WHEN p.digest IS DISTINCT FROM excluded.digest OR p.deleted_at IS NOT NULL THEN p.pending_rev + 1 ELSE p.pending_rev END,
+    lane = CASE WHEN p.pending = 0 THEN excluded.lane ELSE least(p.lane, excluded.lane) END`,
+		t.lease.Connector, string(sc), ids, persons, stages, reasons, archived, active, raws, rawHashes, digests, kinds, lane)
+	return err
+}
+
+// RawOf returns the payloads of all live parents of the persons named, but for those in except.
+func (t *Tx) RawOf(ctx context.Context, persons, except []string) ([]json.RawMessage, error) {
+	rows, err := t.tx.Query(ctx, `SELECT raw FROM parents WHERE connector_id = $1 AND scope = 'applications' AND person = ANY($2)
+AND deleted_at IS NULL AND NOT remote_id = ANY($3)`, t.lease.Connector, persons, except)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[json.RawMessage])
+}
+
+// RemoveParents marks parents as gone, and returns the persons that they belonged to.
+func (t *Tx) RemoveParents(ctx context.Context, sc unified.Scope, remoteIDs []string) ([]string, error) {
+	rows, err := t.tx.Query(ctx, `UPDATE parents SET deleted_at = now(), pending = 0
+WHERE connector_id = $1 AND scope = $2 AND remote_id = ANY($3) AND deleted_at IS NULL RETURNING person`, t.lease.Connector, string(sc), remoteIDs)
+	if err != nil {
+		return nil, err
+	}
+	persons, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	slices.Sort(persons)
+	return slices.Compact(persons), err
+}
+
+// Forget makes parents archived for these reasons look changed: what their reason means has changed, so
+// the next traversal writes them again.
+func (t *Tx) Forget(ctx context.Context, reasons []string) error {
+	_, err := t.tx.Exec(ctx, `UPDATE parents SET raw_hash = NULL WHERE connector_id = $1 AND scope = 'applications' AND reason = ANY($2)`,
+		t.lease.Connector, reasons)
+	return err
+}
+
+// Work is one parent whose children are to be read.
+type Work struct {
+	RemoteID   string
+	Person     string
+	Pending    int
+	PendingRev int64
+	Lane       int
+	Attempts   int
+}
+
+// NextWork returns up to limit parents with children to read: first by lane, then active before archived,
+// then the most recently touched. Those in except are being read.
+func (s *Store) NextWork(ctx context.Context, connector uuid.UUID, sc unified.Scope, kinds int, except []string, limit int) ([]Work, error) {
+	return many[Work](ctx, s.pool, `SELECT remote_id, person, pending & $3 AS pending, pending_rev, lane, attempts FROM parents
+WHERE connector_id = $1 AND scope = $2 AND pending <> 0 AND pending & $3 <> 0 AND (not_before IS NULL OR not_before <= now()) AND NOT remote_id = ANY($4)
+ORDER BY lane, archived, active_at DESC NULLS LAST LIMIT $5`, connector, string(sc), kinds, except, limit)
+}
+
+// Left is how much child work there is.
+type Left struct {
+	Ready   int64      // can be read now
+	Later   int64      // put off after a failure
+	NextAt  *time.Time // when the first of those comes due
+	Calls   int64      // one for each list to read
+	Stalled int64      // failed at least maxAttempts times
+}
+
+// WorkLeft counts what NextWork has to give.
+func (s *Store) WorkLeft(ctx context.Context, connector uuid.UUID, sc unified.Scope, kinds int) (Left, error) {
+	return one[Left](ctx, s.pool, `SELECT count(*) FILTER (WHERE not_before IS NULL OR not_before <= now()) AS ready,
+    count(*) FILTER (WHERE not_before > now()) AS later, min(not_before) FILTER (WHERE not_before > now()) AS next_at,
+    coalesce(sum(bit_count((pending & $3)::bit(32))), 0)::bigint AS calls, count(*) FILTER (WHERE attempts >= 5) AS stalled
+FROM parents WHERE connector_id = $1 AND scope = $2 AND pending <> 0 AND pending & $3 <> 0`, connector, string(sc), kinds)
+}
+
+// Done says that some of a parent's child lists were read.
+type Done struct {
+	RemoteID   string
+	Kinds      int
+	PendingRev int64 // of the Work: set again in between, it stays
+	All        bool  // all enabled kinds were read: the rolling sweep starts anew for it
+}
+
+// FinishWork takes child lists that were read off the parents.
+func (t *Tx) FinishWork(ctx context.Context, sc unified.Scope, done []Done) error {
+	if len(done) == 0 {
+		return nil
+	}
+	done = slices.Clone(done)
+	slices.SortFunc(done, func(a, b Done) int { return strings.Compare(a.RemoteID, b.RemoteID) })
+	ids, kinds, revs, all := make([]string, len(done)), make([]int32, len(done)), make([]int64, len(done)), make([]bool, len(done))
+	for i, d := range done {
+		ids[i], kinds[i], revs[i], all[i] = d.RemoteID, int32(d.Kinds), d.PendingRev, d.All
+	}
+	_, err := t.tx.Exec(ctx, `UPDATE parents p SET pending = CASE WHEN p.pending_rev = u.rev THEN p.pending & ~u.kinds ELSE p.pending END,
+    attempts = 0, not_before = NULL, children_read_at = CASE WHEN u.whole THEN now() ELSE p.children_read_at END
+FROM unnest($3::text[], $4::integer[], $5::bigint[], $6::boolean[]) u(id, kinds, rev, whole)
+WHERE p.connector_id = $1 AND p.scope = $2 AND p.remote_id = u.id`, t.lease.Connector, string(sc), ids, kinds, revs, all)
+	return err
+}
+
+// PutOff leaves a parent's children for later after a failure.
+func (t *Tx) PutOff(ctx context.Context, sc unified.Scope, remoteID string, delay time.Duration) error {
+	_, err := t.tx.Exec(ctx, `UPDATE parents SET attempts = attempts + 1, not_before = now() + $4 WHERE connector_id = $1 AND scope = $2 AND remote_id = $3`,
+		t.lease.Connector, string(sc), remoteID, delay)
+	return err
+}
+
+// DropWork takes kinds off all parents: they are forbidden, or switched off.
+func (t *Tx) DropWork(ctx context.Context, sc unified.Scope, kinds int) error {
+	_, err := t.tx.Exec(ctx, `UPDATE parents SET pending = pending & ~$3::integer WHERE connector_id = $1 AND scope = $2 AND pending & $3 <> 0`,
+		t.lease.Connector, string(sc), kinds)
+	return err
+}
+
+// MarkAll puts kinds down to be read for every live parent, and returns how many.
+func (t *Tx) MarkAll(ctx context.Context, sc unified.Scope, kinds, lane int) (int64, error) {
+	return t.mark(ctx, sc, kinds, lane, "true")
+}
+
+// MarkStages puts kinds down for open parents in the stages named: what is polled there moves no clock.
+func (t *Tx) MarkStages(ctx context.Context, sc unified.Scope, kinds, lane int, stages []string) (int64, error) {
+	return t.mark(ctx, sc, kinds, lane, "NOT archived AND stage = ANY($5)", stages)
+}
+
+// MarkInterviewed puts kinds down for parents with an interview that began since, or with a form that is
+// not submitted: an edit of feedback moves no clock.
+func (t *Tx) MarkInterviewed(ctx context.Context, sc unified.Scope, kinds, lane int, since time.Time) (int64, error) {
+	return t.mark(ctx, sc, kinds, lane, `remote_id IN (SELECT parent FROM scheduled_interviews i
+    WHERE i.connector_id = $1 AND i.deleted_at IS NULL AND i.start_at BETWEEN $5 AND now())`, since)
+}
+
+// MarkOldest puts kinds down for the n live parents whose children were read longest ago.
+func (t *Tx) MarkOldest(ctx context.Context, sc unified.Scope, kinds, lane, n int) (int64, error) {
+	return t.mark(ctx, sc, kinds, lane, `remote_id IN (SELECT remote_id FROM parents o WHERE o.connector_id = $1 AND o.scope = $2 AND o.deleted_at IS NULL
+    ORDER BY o.children_read_at NULLS FIRST LIMIT $5)`, n)
+}
+
+// mark sets kinds as pending where cond holds, and returns how many child lists that adds.
+func (t *Tx) mark(ctx context.Context, sc unified.Scope, kinds, lane int, cond string, args ...any) (int64, error) {
+	if kinds == 0 {
+		return 0, nil
+	}
+	var n int64
+	err := t.tx.QueryRow(ctx, `WITH old AS (
+    SELECT remote_id, pending FROM parents WHERE connector_id = $1 AND scope = $2 AND deleted_at IS NULL AND pending & $3 <> $3 AND `+cond+`
+    ORDER BY remote_id FOR UPDATE
+), upd AS (
+    UPDATE parents p SET pending = p.pending | $3, pending_rev = p.pending_rev + 1, lane = CASE WHEN p.pending = 0 THEN $4 ELSE least(p.lane, $4) END
+    FROM old WHERE p.connector_id = $1 AND p.scope = $2 AND p.remote_id = old.remote_id
+    RETURNING bit_count(($3 & ~old.pending)::bit(32)) AS n
+) SELECT coalesce(sum(n), 0)::bigint FROM upd`, append([]any{t.lease.Connector, string(sc), kinds, lane}, args...)...).Scan(&n)
+	return n, err
+}
+
+// CountParents counts the live ones.
+func (s *Store) CountParents(ctx context.Context, connector uuid.UUID, sc unified.Scope) (int64, error) {
+	var n int64
+	err := s.pool.QueryRow(ctx, `SELECT count(*) FROM parents WHERE connector_id = $1 AND scope = $2 AND deleted_at IS NULL`, connector, string(sc)).Scan(&n)
+	return n, err
+}
+
+// Changed reports whether p differs from what is stored.
+func (k Known) Changed(p Parent) bool { return k.Deleted || !bytes.Equal(k.RawHash, p.RawHash) }

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/leversync/leversync/store/unified"
+)
+
+// Rejected is a record that could not be mapped or stored.
+type Rejected struct {
+	Scope  unified.Scope
+	Key    string // its remote id; "" where it has none
+	Parent string
+	Reason string // without values of the record
+	Raw    []byte // as it came
+	CallID uuid.UUID
+}
+
+// Quarantine sets a record aside with its bytes. One that is there already, unchanged, writes nothing.
+func (t *Tx) Quarantine(ctx context.Context, r Rejected) error {
+	hash := HashRaw(r.Raw)
+	if r.Key == "" {
+		r.Key = hex.EncodeToString(hash)
+	}
+	var fresh bool
+	err := t.tx.QueryRow(ctx, `WITH old AS (SELECT raw_hash, reason FROM quarantine WHERE connector_id = $1 AND scope = $2 AND key = $3),
+put AS (
+    INSERT INTO quarantine AS q (connector_id, scope, key, parent, reason, raw, raw_hash, run_id, call_id)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE NOT EXISTS (SELECT FROM old WHERE raw_hash = $7 AND reason = $5)
+    ON CONFLICT (connector_id, scope, key) DO UPDATE SET parent = excluded.parent, reason = excluded.reason, raw = excluded.raw,
+        raw_hash = excluded.raw_hash, run_id = excluded.run_id, call_id = excluded.call_id, last_seen_at = now()
+)
+SELECT NOT EXISTS (SELECT FROM old)`,
+		t.lease.Connector, string(r.Scope), r.Key, r.Parent, r.Reason, r.Raw, hash, t.lease.RunID, r.CallID).Scan(&fresh)
+	if err != nil {
+		return err
+	}
+	t.counts.Quarantined++
+	if fresh {
+		t.scope(r.Scope).quarantined++
+	}
+	return nil
+}
+
+// release takes records that could now be stored out of quarantine.
+func (t *Tx) release(ctx context.Context, sc unified.Scope, rows []row) error {
+	keys := make([]string, len(rows))
+	for i, r := range rows {
+		keys[i] = r.env.RemoteID
+	}
+	tag, err := t.tx.Exec(ctx, `DELETE FROM quarantine WHERE connector_id = $1 AND scope = $2 AND key = ANY($3)`,
+		t.lease.Connector, string(sc), keys)
+	if err != nil {
+		return err
+	}
+	t.scope(sc).quarantined -= tag.RowsAffected()
+	return nil
+}
+
+// Quarantined is a row of the quarantine, without its bytes.
+type Quarantined struct {
+	ConnectorID uuid.UUID  `json:"connector_id"`
+	Scope       string     `json:"scope"`
+	Key         string     `json:"key"`
+	Parent      string     `json:"parent"`
+	Reason      string     `json:"reason"`
+	RunID       *uuid.UUID `json:"run_id"`
+	FirstSeenAt time.Time  `json:"first_seen_at"`
+	LastSeenAt  time.Time  `json:"last_seen_at"`
+}
+
+// Quarantine lists what is set aside of one connector, newest first.
+func (s *Store) Quarantine(ctx context.Context, connector uuid.UUID, limit int) ([]Quarantined, error) {
+	return many[Quarantined](ctx, s.pool, `SELECT connector_id, scope, key, parent, reason, run_id, first_seen_at, last_seen_at
+FROM quarantine WHERE connector_id = $1 ORDER BY last_seen_at DESC, key LIMIT $2`, connector, limit)
+}

@@ -1,0 +1,180 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/leversync/leversync/store/unified"
+)
+
+// known is what the probe finds of a stored record.
+type known struct {
+	ID       uuid.UUID
+	RawHash  []byte
+	BodyHash []byte
+	Deleted  bool
+}
+
+// Upsert writes the new and the changed of one page's records of one scope. Hashes are compared first: an
+// unchanged page sends and writes nothing. Of a record that comes twice, the last is taken.
+func Upsert[R unified.Record](ctx context.Context, t *Tx, recs []R) error {
+	if len(recs) == 0 {
+		return nil
+	}
+	tab := tables[recs[0].Scope()]
+	rows, err := makeRows(tab, recs)
+	if err != nil {
+		return err
+	}
+	stored, err := t.probe(ctx, tab, rows)
+	if err != nil {
+		return err
+	}
+	var changed []row
+	fresh := 0
+	for _, r := range rows {
+		k, ok := stored[r.env.ID]
+		if ok && !k.Deleted && bytes.Equal(k.BodyHash, r.bodyHash) && bytes.Equal(k.RawHash, r.rawHash) {
+			continue
+		}
+		if !ok || k.Deleted {
+			fresh++
+		}
+		changed = append(changed, r)
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	if t.careful {
+		return t.upsertCarefully(ctx, tab, changed, stored)
+	}
+	if err := t.write(ctx, tab, changed); err != nil {
+		return err
+	}
+	t.counts.Written += int64(len(changed))
+	t.scope(tab.scope).records += int64(fresh)
+	return t.release(ctx, tab.scope, changed)
+}
+
+// makeRows makes records ready, each id once: a statement may not touch a row twice.
+func makeRows[R unified.Record](tab *table, recs []R) ([]row, error) {
+	at := make(map[uuid.UUID]int, len(recs))
+	rows := make([]row, 0, len(recs))
+	for _, r := range recs {
+		w, err := tab.row(r)
+		if err != nil {
+			return nil, err
+		}
+		if i, twice := at[w.env.ID]; twice {
+			rows[i] = w
+			continue
+		}
+		at[w.env.ID] = len(rows)
+		rows = append(rows, w)
+	}
+	return rows, nil
+}
+
+func (t *Tx) probe(ctx context.Context, tab *table, rows []row) (map[uuid.UUID]known, error) {
+	ids := make([]uuid.UUID, len(rows))
+	for i, r := range rows {
+		ids[i] = r.env.ID
+	}
+	got, err := many[known](ctx, t.tx, fmt.Sprintf(`SELECT id, raw_hash, body_hash, deleted_at IS NOT NULL AS deleted
+FROM %s WHERE connector_id = $1 AND id = ANY($2)`, tab.name), t.lease.Connector, ids)
+	if err != nil {
+		return nil, err
+	}
+	m := make(map[uuid.UUID]known, len(got))
+	for _, k := range got {
+		m[k.ID] = k
+	}
+	return m, nil
+}
+
+func (t *Tx) write(ctx context.Context, tab *table, rows []row) error {
+	_, err := t.tx.Exec(ctx, tab.upsert, tab.args(t.lease.Connector, rows)...)
+	return err
+}
+
+// upsertCarefully writes record by record, each behind a savepoint; what Postgres refuses is set aside.
+func (t *Tx) upsertCarefully(ctx context.Context, tab *table, rows []row, stored map[uuid.UUID]known) error {
+	for _, r := range rows {
+		err := pgx.BeginFunc(ctx, t.tx, func(sp pgx.Tx) error {
+			_, err := sp.Exec(ctx, tab.upsert, tab.args(t.lease.Connector, []row{r})...)
+			return err
+		})
+		if err != nil {
+			if !refusedValue(err) {
+				return err
+			}
+			if err := t.Quarantine(ctx, Rejected{Scope: tab.scope, Key: r.env.RemoteID, Parent: r.env.Parent, Reason: refusal(err), Raw: r.env.Raw}); err != nil {
+				return err
+			}
+			continue
+		}
+		t.counts.Written++
+		if k, ok := stored[r.env.ID]; !ok || k.Deleted {
+			t.scope(tab.scope).records++
+		}
+		if err := t.release(ctx, tab.scope, []row{r}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Tombstone marks records as gone at the source.
+func (t *Tx) Tombstone(ctx context.Context, sc unified.Scope, remoteIDs []string) error {
+	if len(remoteIDs) == 0 {
+		return nil
+	}
+	ids := make([]uuid.UUID, len(remoteIDs))
+	for i, r := range remoteIDs {
+		ids[i] = unified.ID(t.lease.Connector, sc, r)
+	}
+	return t.tombstoneWhere(ctx, sc, "id = ANY($2)", ids)
+}
+
+// TombstoneAbsent marks as gone what a parent's list, read again in full, no longer holds.
+// source narrows attachments to the list that was read; "" for all other scopes.
+func (t *Tx) TombstoneAbsent(ctx context.Context, sc unified.Scope, parent, source string, present []uuid.UUID) error {
+	cond := "parent = $2 AND NOT id = ANY($3)"
+	args := []any{parent, present}
+	if source != "" {
+		cond += " AND source = $4"
+		args = append(args, source)
+	}
+	return t.tombstoneWhere(ctx, sc, cond, args...)
+}
+
+// TombstoneChildren marks everything that hangs on the parents as gone.
+func (t *Tx) TombstoneChildren(ctx context.Context, scopes []unified.Scope, parents []string) error {
+	for _, sc := range scopes {
+		if err := t.tombstoneWhere(ctx, sc, "parent = ANY($2)", parents); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TombstoneUnreferenced marks as gone the departments or offices that no job names any more.
+func (t *Tx) TombstoneUnreferenced(ctx context.Context, sc unified.Scope) error {
+	col := sc.Table() // departments, offices: the job's column has the same name
+	return t.tombstoneWhere(ctx, sc, `NOT EXISTS (SELECT FROM jobs j WHERE j.connector_id = $1 AND j.deleted_at IS NULL AND r.id = ANY(j.`+col+`))`)
+}
+
+func (t *Tx) tombstoneWhere(ctx context.Context, sc unified.Scope, cond string, args ...any) error {
+	tag, err := t.tx.Exec(ctx, fmt.Sprintf(`UPDATE %s r SET deleted_at = date_trunc('milliseconds', now()), modified_at = date_trunc('milliseconds', now())
+WHERE connector_id = $1 AND deleted_at IS NULL AND `, sc.Table())+cond, append([]any{t.lease.Connector}, args...)...)
+	if err != nil {
+		return err
+	}
+	t.counts.Deleted += tag.RowsAffected()
+	t.scope(sc).records -= tag.RowsAffected()
+	return nil
+}

@@ -1,0 +1,156 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/leversync/leversync/store/unified"
+)
+
+// Due is a scope of a connector that fell due.
+type Due struct {
+	ConnectorID uuid.UUID
+	Scope       string
+	DueAt       time.Time // when it fell due: a traversal that began later serves it
+}
+
+// ClaimDue takes up to limit scopes that are due, so that no other scheduler takes them too, and sets when
+// they fall due next. Scopes of a connector that fell due together stay together: they share traversals.
+//
+// The next time is the old one plus the connector's cadence (interval, where it has none of its own), made
+// up to now in whole steps after a downtime, plus a jitter of up to a tenth of it that is the same for all
+// scopes of the connector.
+func (s *Store) ClaimDue(ctx context.Context, interval time.Duration, limit int) ([]Due, error) {
+	return many[Due](ctx, s.pool, `WITH due AS (
+    SELECT cs.connector_id, cs.scope, cs.next_run_at, coalesce(c.sync_interval_seconds, $1) AS every
+    FROM connector_scopes cs JOIN connectors c ON c.id = cs.connector_id
+    WHERE cs.enabled AND cs.next_run_at <= now() AND c.status = 'COMPLETE' AND NOT c.paused
+    ORDER BY cs.next_run_at, cs.connector_id LIMIT $2 FOR UPDATE OF cs SKIP LOCKED
+)
+UPDATE connector_scopes cs SET requested_at = greatest(cs.requested_at, due.next_run_at), queued_at = now(),
+    next_run_at = due.next_run_at + make_interval(secs => every * (ceil(greatest(extract(epoch FROM now() - due.next_run_at), 1) / every)
+        + 0.1 * (abs(hashtext(due.connector_id::text || due.next_run_at::text)) % 1000) / 1000.0 - 0.05))
+FROM due WHERE cs.connector_id = due.connector_id AND cs.scope = due.scope
+RETURNING cs.connector_id, cs.scope, due.next_run_at AS due_at`, interval.Seconds(), limit)
+}
+
+// Lost is work that Postgres knows of and the queue may not: a run whose holder died or whose wake-up never
+// came, or a scope that was asked for and never begun.
+type Lost struct {
+	ConnectorID uuid.UUID
+	Scope       string
+	DueAt       time.Time
+}
+
+// ClaimLost takes up to limit of it. grace is how late a wake-up, or the start of a queued task, may be
+// before it counts as lost. A claim that is lost too is claimed again after grace.
+func (s *Store) ClaimLost(ctx context.Context, grace time.Duration, limit int) ([]Lost, error) {
+	runs, err := many[Lost](ctx, s.pool, `WITH lost AS (
+    SELECT st.connector_id, st.stream FROM streams st JOIN connectors c ON c.id = st.connector_id
+    WHERE st.run_id IS NOT NULL AND c.status = 'COMPLETE' AND NOT c.paused
+      AND (st.lease_until < now() OR st.lease_until IS NULL) AND coalesce(st.wake_at + $1::interval, st.lease_until, '-infinity') < now()
+    LIMIT $2 FOR UPDATE OF st SKIP LOCKED
+)
+UPDATE streams st SET wake_at = now() FROM lost, runs r
+WHERE st.connector_id = lost.connector_id AND st.stream = lost.stream AND r.connector_id = st.connector_id AND r.id = st.run_id
+RETURNING st.connector_id, r.scopes[1] AS scope, r.started_at AS due_at`, grace, limit)
+	if err != nil {
+		return nil, err
+	}
+	scopes, err := many[Lost](ctx, s.pool, `WITH lost AS (
+    SELECT cs.connector_id, cs.scope FROM connector_scopes cs JOIN connectors c ON c.id = cs.connector_id
+    WHERE cs.enabled AND cs.requested_at IS NOT NULL AND coalesce(cs.queued_at + $1::interval, '-infinity') < now()
+      AND c.status = 'COMPLETE' AND NOT c.paused
+      AND NOT EXISTS (SELECT FROM streams st JOIN runs r ON r.connector_id = st.connector_id AND r.id = st.run_id
+                      WHERE st.connector_id = cs.connector_id AND cs.scope = ANY(r.scopes))
+    ORDER BY cs.requested_at LIMIT $2 FOR UPDATE OF cs SKIP LOCKED
+)
+UPDATE connector_scopes cs SET queued_at = now() FROM lost WHERE cs.connector_id = lost.connector_id AND cs.scope = lost.scope
+RETURNING cs.connector_id, cs.scope, cs.requested_at AS due_at`, 2*grace, limit)
+	return append(runs, scopes...), err
+}
+
+// Request asks for scopes of a connector to be brought up to date, from now or from due on, and returns the
+// moment that a traversal must begin after to serve the request. full reads everything again, and streams
+// names the traversals that this concerns; acceptDeletions lets the next full traversal pass the brake.
+func (s *Store) Request(ctx context.Context, connector uuid.UUID, scopes []unified.Scope, due time.Time) (time.Time, error) {
+	names := make([]string, len(scopes))
+	for i, sc := range scopes {
+		names[i] = string(sc)
+	}
+	var at time.Time
+	err := s.pool.QueryRow(ctx, `WITH t AS (SELECT coalesce($3::timestamptz, now()) AS at), upd AS (
+    UPDATE connector_scopes SET requested_at = greatest(requested_at, t.at), queued_at = now()
+    FROM t WHERE connector_id = $1 AND scope = ANY($2) AND enabled AND (requested_at IS NULL OR requested_at < t.at)
+) SELECT at FROM t`, connector, names, nilTime(due)).Scan(&at)
+	return at, err
+}
+
+// RequestFull makes the next traversal of the streams one of everything.
+func (s *Store) RequestFull(ctx context.Context, connector uuid.UUID, streams []string, acceptDeletions bool) error {
+	_, err := s.pool.Exec(ctx, `INSERT INTO streams (connector_id, stream, full_requested, accept_deletions) SELECT $1, u, true, $3 FROM unnest($2::text[]) u
+ON CONFLICT (connector_id, stream) DO UPDATE SET full_requested = true, accept_deletions = streams.accept_deletions OR $3`, connector, streams, acceptDeletions)
+	return err
+}
+
+// Settle ends a request that a finished traversal has already served, or that cannot be served now.
+func (s *Store) Settle(ctx context.Context, connector uuid.UUID, sc unified.Scope, upTo time.Time) error {
+	_, err := s.pool.Exec(ctx, `UPDATE connector_scopes SET requested_at = NULL, queued_at = NULL
+WHERE connector_id = $1 AND scope = $2 AND requested_at <= $3`, connector, string(sc), upTo)
+	return err
+}
+
+// ScopeStatus is how one scope of one connector stands.
+type ScopeStatus struct {
+	Scope         string     `json:"scope"`
+	Enabled       bool       `json:"enabled"`
+	State         string     `json:"state"` // pending, syncing, ok, forbidden, failed
+	Reason        string     `json:"reason"`
+	NextRunAt     time.Time  `json:"next_run_at"`
+	RequestedAt   *time.Time `json:"requested_at"`
+	SyncedAt      *time.Time `json:"synced_at"` // the watermark
+	FirstSyncedAt *time.Time `json:"first_synced_at"`
+	LastRunID     *uuid.UUID `json:"last_run_id"`
+	Records       int64      `json:"records"`
+	Quarantined   int64      `json:"quarantined"`
+}
+
+// Scopes lists the 15 scopes of a connector.
+func (s *Store) Scopes(ctx context.Context, connector uuid.UUID) ([]ScopeStatus, error) {
+	return many[ScopeStatus](ctx, s.pool, `SELECT scope, enabled, state, reason, next_run_at, requested_at, synced_at, first_synced_at, last_run_id, records, quarantined
+FROM connector_scopes WHERE connector_id = $1 ORDER BY scope`, connector)
+}
+
+// EnabledScopes is the set of scopes that are on.
+func (s *Store) EnabledScopes(ctx context.Context, connector uuid.UUID) (map[unified.Scope]bool, error) {
+	list, err := s.Scopes(ctx, connector)
+	m := map[unified.Scope]bool{}
+	for _, sc := range list {
+		if sc.Enabled {
+			m[unified.Scope(sc.Scope)] = true
+		}
+	}
+	return m, err
+}
+
+// SetScopes turns scopes on and off. What is turned on falls due now.
+func (s *Store) SetScopes(ctx context.Context, connector uuid.UUID, enabled map[unified.Scope]bool) error {
+	for sc, on := range enabled {
+		if err := s.mustTouch(ctx, `UPDATE connector_scopes SET enabled = $3, next_run_at = CASE WHEN $3 AND NOT enabled THEN now() ELSE next_run_at END,
+    state = CASE WHEN enabled = $3 THEN state ELSE 'pending' END, reason = CASE WHEN enabled = $3 THEN reason ELSE '' END,
+    requested_at = CASE WHEN $3 THEN requested_at END, first_synced_at = CASE WHEN enabled = $3 THEN first_synced_at END
+WHERE connector_id = $1 AND scope = $2`, connector, string(sc), on); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Runs lists a connector's runs, newest first.
+func (s *Store) Runs(ctx context.Context, connector uuid.UUID, since time.Time, limit int) ([]Run, error) {
+	return many[Run](ctx, s.pool, `SELECT id, connector_id, stream, scopes, kind, state, started_at, ended_at, calls, bound, throttled, wait_ms,
+    read, written, deleted, quarantined, sanitized, error
+FROM runs WHERE connector_id = $1 AND ($2::timestamptz IS NULL OR started_at >= $2) ORDER BY started_at DESC, id DESC LIMIT $3`, connector, nilTime(since), limit)
+}
