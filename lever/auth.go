@@ -1,0 +1,83 @@
+package lever
+
+import (
+	"context"
+	"net/http"
+	"strings"
+)
+
+// Authorizer puts a connector's credential on its calls. Safe for concurrent use.
+type Authorizer interface {
+	// Authorize sets the request's Authorization header.
+	Authorize(ctx context.Context, req *http.Request) error
+	// Refresh is asked, after a 401, for a credential other than rejected, which is what Authorize had
+	// sent, without its scheme. ErrUnauthorized: there is none.
+	Refresh(ctx context.Context, rejected string) error
+}
+
+// APIKey authorizes with a key that the customer made in Lever: Basic, the key as user, no password.
+func APIKey(key string) Authorizer { return apiKey(key) }
+
+type apiKey Secret
+
+func (k apiKey) Authorize(_ context.Context, req *http.Request) error {
+	req.SetBasicAuth(string(k), "")
+	return nil
+}
+
+func (apiKey) Refresh(context.Context, string) error { return ErrUnauthorized }
+
+// String hides the key.
+func (apiKey) String() string { return redacted }
+
+// GoString hides the key.
+func (apiKey) GoString() string { return redacted }
+
+// TokenSource keeps the tokens of one connector. Safe for concurrent use, by many processes too:
+// whoever implements it sees to it that a refresh token is used once.
+type TokenSource interface {
+	// Token is the current token, renewed when it is about to expire.
+	Token(ctx context.Context) (Token, error)
+	// Renew gives a token whose access token is not rejectedAccess: one that somebody else has got in
+	// the meantime, or a new one.
+	Renew(ctx context.Context, rejectedAccess string) (Token, error)
+}
+
+// OAuth authorizes with the access tokens of source.
+func OAuth(source TokenSource) Authorizer { return oauth{source} }
+
+type oauth struct{ source TokenSource }
+
+func (o oauth) Authorize(ctx context.Context, req *http.Request) error {
+	t, err := o.source.Token(ctx)
+	if err != nil {
+		return tokenError(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+string(t.Access))
+	return nil
+}
+
+func (o oauth) Refresh(ctx context.Context, rejected string) error {
+	t, err := o.source.Renew(ctx, rejected)
+	if err != nil {
+		return tokenError(err)
+	}
+	if t.Access == "" || string(t.Access) == rejected {
+		return ErrUnauthorized
+	}
+	return nil
+}
+
+// tokenError lets what is known through; anything else, as a database that is away, is worth another try.
+func tokenError(err error) error {
+	if Classify(err) != VerdictFatal || is[*OAuthError](err) || is[*BadRequestError](err) || is[*RedirectError](err) {
+		return err
+	}
+	return &TransportError{Path: "token", Err: err}
+}
+
+// credential is what the request was authorized with, without its scheme.
+func credential(req *http.Request) string {
+	_, c, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	return c
+}
