@@ -12,8 +12,9 @@ func (b *Budget) dispatch() {
 		asked := time.Now()
 		g := b.reserve(lane, waiting)
 		if g.slots == 0 {
-			b.turnAway(asked.Add(g.wait))
-			sleepOr(g.wait, arrived)
+			if b.turnAway(asked.Add(g.wait)) > 0 {
+				sleepOr(g.wait, arrived)
+			}
 			continue
 		}
 		answered := time.Now()
@@ -90,8 +91,8 @@ func (b *Budget) hand() {
 	b.queue = b.queue[1:]
 }
 
-// turnAway sends home whoever cannot wait until asking again helps.
-func (b *Budget) turnAway(again time.Time) {
+// turnAway sends home whoever cannot wait until asking again helps, and says how many stay.
+func (b *Budget) turnAway(again time.Time) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	stay := b.queue[:0]
@@ -104,6 +105,7 @@ func (b *Budget) turnAway(again time.Time) {
 	}
 	clear(b.queue[len(stay):])
 	b.queue = stay
+	return len(stay)
 }
 
 // sleepOr sleeps, or until wake is closed.

@@ -71,39 +71,57 @@ type grant struct {
 
 var errRedisAway = errors.New("lever: budget: redis is away")
 
-// run asks Redis, unless it was away a moment ago. Any failure is errRedisAway.
+// run asks Redis, unless it is known to be away. Any failure is errRedisAway.
 func (bs *Budgets) run(key string, args ...any) (grant, error) {
-	now := time.Now()
-	until := bs.away.Load()
-	if until != 0 && (now.UnixNano() < until || !bs.away.CompareAndSwap(until, now.Add(budgetProbe).UnixNano())) {
+	if until := bs.away.Load(); until != 0 {
+		bs.probe(until)
 		return grant{}, errRedisAway
 	}
+	n, err := bs.ask(func(ctx context.Context) ([]int64, error) {
+		return budgetScript.Run(ctx, bs.rdb, []string{key}, args...).Int64Slice()
+	})
+	if err != nil || len(n) != 3 {
+		bs.away.Store(time.Now().Add(budgetProbe).UnixNano())
+		return grant{}, errRedisAway
+	}
+	return grant{slots: int(n[0]), wait: micros(n[1]), between: micros(n[2])}, nil
+}
+
+// ask does not rely on the client to heed its context while it dials or reads.
+func (bs *Budgets) ask(question func(context.Context) ([]int64, error)) ([]int64, error) {
 	type answer struct {
 		n   []int64
 		err error
 	}
 	answered := make(chan answer, 1)
-	// The client may be set not to heed a context while it reads, so that nobody waits on it here.
+	ctx, cancel := context.WithTimeout(context.Background(), budgetTimeout)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), budgetTimeout)
 		defer cancel()
-		n, err := budgetScript.Run(ctx, bs.rdb, []string{key}, args...).Int64Slice()
+		n, err := question(ctx)
 		answered <- answer{n, err}
 	}()
 	timer := time.NewTimer(budgetTimeout)
 	defer timer.Stop()
-	var a answer
 	select {
-	case a = <-answered:
+	case a := <-answered:
+		return a.n, a.err
 	case <-timer.C:
-		a.err = errRedisAway
+		return nil, errRedisAway
 	}
-	if a.err != nil || len(a.n) != 3 {
-		bs.away.Store(time.Now().Add(budgetProbe).UnixNano())
-		return grant{}, errRedisAway
+}
+
+// probe finds out whether Redis is back, once until has come, and lets nobody wait for it.
+func (bs *Budgets) probe(until int64) {
+	now := time.Now()
+	if now.UnixNano() < until || !bs.away.CompareAndSwap(until, now.Add(budgetProbe).UnixNano()) {
+		return
 	}
-	bs.away.Store(0)
-	return grant{slots: int(a.n[0]), wait: micros(a.n[1]), between: micros(a.n[2])}, nil
+	go func() {
+		_, err := bs.ask(func(ctx context.Context) ([]int64, error) { return nil, bs.rdb.Ping(ctx).Err() })
+		if err == nil {
+			bs.away.Store(0)
+		}
+	}()
 }
 
 func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 )
 
@@ -177,8 +178,24 @@ func decodeItem[T any](body []byte, i int) (item Item[T], end int, err error) {
 func recordError(err error) error {
 	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		got, _, _ := strings.Cut(t.Value, " ") // a number's kind goes on with the number
-		return errors.New("lever: record: " + t.Field + " is a " + got + ", not a " + t.Type.String())
+		return errors.New("lever: record: " + t.Field + ": " + got + " where " + jsonKind(t.Type) + " belongs")
 	}
 	text := strings.TrimPrefix(scrub(err.Error(), maxMessage), "lever: ")
 	return errors.New("lever: record: " + digitsPattern.ReplaceAllString(text, "#"))
+}
+
+// jsonKind is the JSON type that a Go type is read from.
+func jsonKind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "string"
+	case reflect.Bool:
+		return "bool"
+	case reflect.Slice, reflect.Array:
+		return "array"
+	case reflect.Struct, reflect.Map, reflect.Pointer:
+		return "object"
+	default:
+		return "number in range"
+	}
 }
