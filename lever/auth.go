@@ -16,22 +16,16 @@ type Authorizer interface {
 }
 
 // APIKey authorizes with a key that the customer made in Lever: Basic, the key as user, no password.
-func APIKey(key string) Authorizer { return apiKey(key) }
+func APIKey(key string) Authorizer { return apiKey{Secret(key)} }
 
-type apiKey Secret
+type apiKey struct{ Secret } // which also hides it wherever it is printed
 
 func (k apiKey) Authorize(_ context.Context, req *http.Request) error {
-	req.SetBasicAuth(string(k), "")
+	req.SetBasicAuth(string(k.Secret), "")
 	return nil
 }
 
 func (apiKey) Refresh(context.Context, string) error { return ErrUnauthorized }
-
-// String hides the key.
-func (apiKey) String() string { return redacted }
-
-// GoString hides the key.
-func (apiKey) GoString() string { return redacted }
 
 // TokenSource keeps the tokens of one connector. Safe for concurrent use, by many processes too:
 // whoever implements it sees to it that a refresh token is used once.
