@@ -105,7 +105,7 @@ func (s *Store) credential(ctx context.Context, q querier, id uuid.UUID, suffix 
 	return c, nil
 }
 
-// Renew replaces an access token, one caller at a time however many processes ask: the row is locked, read
+// RenewCredential replaces an access token, one caller at a time however many processes ask: the row is locked, read
 // again, and where another has renewed it meanwhile (the stored token is not the refused one, and is not
 // about to expire), that one is returned. renew gets the stored credential and its result is saved before
 // the lock goes.

@@ -25,6 +25,7 @@ type Parent struct {
 	Raw      json.RawMessage
 	RawHash  []byte
 	Digest   []byte
+	Refs     []uuid.UUID // of a job: the departments and offices that it names
 }
 
 // Known is what is stored of a parent.
@@ -61,7 +62,7 @@ func (t *Tx) UpsertParents(ctx context.Context, sc unified.Scope, ps []Parent, k
 	n := len(ps)
 	ids, persons, stages, reasons := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	archived, active := make([]bool, n), make([]*time.Time, n)
-	raws, rawHashes, digests := make([]*json.RawMessage, n), make([][]byte, n), make([][]byte, n)
+	raws, rawHashes, digests, refs := make([]*json.RawMessage, n), make([][]byte, n), make([][]byte, n), make([]*string, n)
 	for i := range ps {
 		p := &ps[i]
 		ids[i], persons[i], stages[i], reasons[i], archived[i] = p.RemoteID, p.Person, p.Stage, p.Reason, p.Archived
@@ -72,15 +73,20 @@ func (t *Tx) UpsertParents(ctx context.Context, sc unified.Scope, ps []Parent, k
 			raws[i] = &p.Raw
 		}
 		rawHashes[i], digests[i] = p.RawHash, p.Digest
+		if p.Refs != nil {
+			lit := uuidArray(p.Refs)
+			refs[i] = &lit
+		}
 	}
-	_, err := t.tx.Exec(ctx, `INSERT INTO parents AS p (connector_id, scope, remote_id, person, stage, reason, archived, active_at, raw, raw_hash, digest, pending, pending_rev, lane)
-SELECT $1, $2, u.*, $12, 1, $13 FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::timestamptz[], $9::jsonb[], $10::bytea[], $11::bytea[]) u
+	_, err := t.tx.Exec(ctx, `INSERT INTO parents AS p (connector_id, scope, remote_id, person, stage, reason, archived, active_at, raw, raw_hash, digest, refs, pending, pending_rev, lane)
+SELECT $1, $2, a, b, c, d, e, f, g, h, i, j::uuid[], $13, 1, $14
+FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::timestamptz[], $9::jsonb[], $10::bytea[], $11::bytea[], $12::text[]) u(a, b, c, d, e, f, g, h, i, j)
 ON CONFLICT (remote_id, connector_id, scope) DO UPDATE SET person = excluded.person, stage = excluded.stage, reason = excluded.reason,
-    archived = excluded.archived, active_at = excluded.active_at, raw = excluded.raw, raw_hash = excluded.raw_hash, digest = excluded.digest, deleted_at = NULL,
+    archived = excluded.archived, active_at = excluded.active_at, raw = excluded.raw, raw_hash = excluded.raw_hash, digest = excluded.digest, refs = excluded.refs, deleted_at = NULL,
     pending = CASE WHEN p.digest IS DISTINCT FROM excluded.digest OR p.deleted_at IS NOT NULL THEN p.pending | excluded.pending ELSE p.pending END,
     pending_rev = CASE WHEN p.digest IS DISTINCT FROM excluded.digest OR p.deleted_at IS NOT NULL THEN p.pending_rev + 1 ELSE p.pending_rev END,
     lane = CASE WHEN p.pending = 0 THEN excluded.lane ELSE least(p.lane, excluded.lane) END`,
-		t.lease.Connector, string(sc), ids, persons, stages, reasons, archived, active, raws, rawHashes, digests, kinds, lane)
+		t.lease.Connector, string(sc), ids, persons, stages, reasons, archived, active, raws, rawHashes, digests, refs, kinds, lane)
 	return err
 }
 
@@ -169,7 +175,8 @@ func (t *Tx) FinishWork(ctx context.Context, sc unified.Scope, done []Done) erro
 		ids[i], kinds[i], revs[i], all[i] = d.RemoteID, int32(d.Kinds), d.PendingRev, d.All
 	}
 	_, err := t.tx.Exec(ctx, `UPDATE parents p SET pending = CASE WHEN p.pending_rev = u.rev THEN p.pending & ~u.kinds ELSE p.pending END,
-    attempts = 0, not_before = NULL, children_read_at = CASE WHEN u.whole THEN now() ELSE p.children_read_at END
+    attempts = CASE WHEN p.pending_rev = u.rev AND p.pending & ~u.kinds = 0 THEN 0 ELSE p.attempts END,
+    not_before = CASE WHEN p.pending_rev = u.rev AND p.pending & ~u.kinds = 0 THEN NULL ELSE p.not_before END, children_read_at = CASE WHEN u.whole THEN now() ELSE p.children_read_at END
 FROM unnest($3::text[], $4::integer[], $5::bigint[], $6::boolean[]) u(id, kinds, rev, whole)
 WHERE p.connector_id = $1 AND p.scope = $2 AND p.remote_id = u.id`, t.lease.Connector, string(sc), ids, kinds, revs, all)
 	return err

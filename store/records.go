@@ -140,11 +140,17 @@ func (t *Tx) Tombstone(ctx context.Context, sc unified.Scope, remoteIDs []string
 	return t.tombstoneWhere(ctx, sc, "id = ANY($2)", ids)
 }
 
-// TombstoneAbsent marks as gone what a parent's list, read again in full, no longer holds.
+// TombstoneAbsent marks as gone what the parents' lists, read again in full, no longer hold.
 // source narrows attachments to the list that was read; "" for all other scopes.
-func (t *Tx) TombstoneAbsent(ctx context.Context, sc unified.Scope, parent, source string, present []uuid.UUID) error {
-	cond := "parent = $2 AND NOT id = ANY($3)"
-	args := []any{parent, present}
+func (t *Tx) TombstoneAbsent(ctx context.Context, sc unified.Scope, parents []string, source string, present []uuid.UUID) error {
+	if len(parents) == 0 {
+		return nil
+	}
+	if present == nil {
+		present = []uuid.UUID{}
+	}
+	cond := "parent = ANY($2) AND NOT id = ANY($3)"
+	args := []any{parents, present}
 	if source != "" {
 		cond += " AND source = $4"
 		args = append(args, source)
@@ -164,8 +170,7 @@ func (t *Tx) TombstoneChildren(ctx context.Context, scopes []unified.Scope, pare
 
 // TombstoneUnreferenced marks as gone the departments or offices that no job names any more.
 func (t *Tx) TombstoneUnreferenced(ctx context.Context, sc unified.Scope) error {
-	col := sc.Table() // departments, offices: the job's column has the same name
-	return t.tombstoneWhere(ctx, sc, `NOT EXISTS (SELECT FROM jobs j WHERE j.connector_id = $1 AND j.deleted_at IS NULL AND r.id = ANY(j.`+col+`))`)
+	return t.tombstoneWhere(ctx, sc, `NOT EXISTS (SELECT FROM parents p WHERE p.connector_id = $1 AND p.scope = 'jobs' AND p.deleted_at IS NULL AND r.id = ANY(p.refs))`)
 }
 
 func (t *Tx) tombstoneWhere(ctx context.Context, sc unified.Scope, cond string, args ...any) error {

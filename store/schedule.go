@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/leversync/leversync/store/unified"
 )
@@ -135,17 +136,30 @@ func (s *Store) EnabledScopes(ctx context.Context, connector uuid.UUID) (map[uni
 	return m, err
 }
 
-// SetScopes turns scopes on and off. What is turned on falls due now.
+// SetScopes turns scopes on and off. What is turned on falls due now, and all that feeds it is written again.
 func (s *Store) SetScopes(ctx context.Context, connector uuid.UUID, enabled map[unified.Scope]bool) error {
-	for sc, on := range enabled {
-		if err := s.mustTouch(ctx, `UPDATE connector_scopes SET enabled = $3, next_run_at = CASE WHEN $3 AND NOT enabled THEN now() ELSE next_run_at END,
-    state = CASE WHEN enabled = $3 THEN state ELSE 'pending' END, reason = CASE WHEN enabled = $3 THEN reason ELSE '' END,
-    requested_at = CASE WHEN $3 THEN requested_at END, first_synced_at = CASE WHEN enabled = $3 THEN first_synced_at END
-WHERE connector_id = $1 AND scope = $2`, connector, string(sc), on); err != nil {
-			return err
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		for _, sc := range unified.Scopes {
+			on, given := enabled[sc]
+			if !given {
+				continue
+			}
+			tag, err := tx.Exec(ctx, `UPDATE connector_scopes SET enabled = $3, next_run_at = CASE WHEN $3 THEN now() ELSE next_run_at END,
+    state = 'pending', reason = '', requested_at = NULL, queued_at = NULL, first_synced_at = NULL
+WHERE connector_id = $1 AND scope = $2 AND enabled <> $3`, connector, string(sc), on)
+			if err != nil {
+				return err
+			}
+			if tag.RowsAffected() == 0 || !on {
+				continue
+			}
+			// Unchanged payloads are not looked at: without their hashes they are all new.
+			if _, err := tx.Exec(ctx, `UPDATE parents SET raw_hash = NULL WHERE connector_id = $1 AND raw_hash IS NOT NULL`, connector); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // Runs lists a connector's runs, newest first.
@@ -153,4 +167,15 @@ func (s *Store) Runs(ctx context.Context, connector uuid.UUID, since time.Time, 
 	return many[Run](ctx, s.pool, `SELECT id, connector_id, stream, scopes, kind, state, started_at, ended_at, calls, bound, throttled, wait_ms,
     read, written, deleted, quarantined, sanitized, error
 FROM runs WHERE connector_id = $1 AND ($2::timestamptz IS NULL OR started_at >= $2) ORDER BY started_at DESC, id DESC LIMIT $3`, connector, nilTime(since), limit)
+}
+
+// SettleScopes ends what is asked of scopes whose stream can't run, and says why.
+func (t *Tx) SettleScopes(ctx context.Context, scopes []unified.Scope, state, reason string) error {
+	names := make([]string, len(scopes))
+	for i, sc := range scopes {
+		names[i] = string(sc)
+	}
+	_, err := t.tx.Exec(ctx, `UPDATE connector_scopes SET state = $3, reason = $4, requested_at = NULL, queued_at = NULL
+WHERE connector_id = $1 AND scope = ANY($2) AND enabled`, t.lease.Connector, names, state, reason)
+	return err
 }

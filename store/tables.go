@@ -192,11 +192,7 @@ func wireValue(f reflect.Value) (any, error) {
 		if x == nil {
 			return nil, nil
 		}
-		ss := make([]string, len(x))
-		for i, id := range x {
-			ss[i] = id.String()
-		}
-		return arrayLiteral(ss), nil
+		return uuidArray(x), nil
 	case []unified.URL, []unified.Option:
 		if f.IsNil() {
 			return nil, nil
@@ -230,6 +226,14 @@ func arrayLiteral(ss []string) string {
 	}
 	b.WriteByte('}')
 	return b.String()
+}
+
+func uuidArray(ids []uuid.UUID) string {
+	ss := make([]string, len(ids))
+	for i, id := range ids {
+		ss[i] = id.String()
+	}
+	return arrayLiteral(ss)
 }
 
 // wireArray gathers one column's values into a typed array: pgx needs to know the element.

@@ -158,6 +158,7 @@ CREATE TABLE parents (
     active_at timestamptz,                     -- the newest of its clocks
     raw jsonb,
     raw_hash bytea,
+    refs uuid[],                               -- of a job: the departments and offices that it names
     digest bytea,                              -- of the fields that tell that its children may have changed
     pending integer NOT NULL DEFAULT 0,
     pending_rev bigint NOT NULL DEFAULT 0,     -- moves when pending is set: a read begun before does not clear it

@@ -215,7 +215,7 @@ type Tag struct {
 	Name *string `json:"name"`
 }
 
-// The scope of each record.
+// Scope is the scope of the record, for each kind.
 func (*Application) Scope() Scope        { return Applications }
 func (*Attachment) Scope() Scope         { return Attachments }
 func (*Candidate) Scope() Scope          { return Candidates }

@@ -1,0 +1,158 @@
+// Package scheduler decides what is due, and puts it into the queue.
+//
+// Any number of schedulers may run at once, with no leader: what is due is claimed row by row in Postgres
+// (SKIP LOCKED), so that each claim is one scheduler's. Nothing is missed after a downtime: next_run_at is
+// in Postgres, and a scope that fell due while nobody looked is due still. The reconciler puts back what
+// the queue has lost: Redis may be flushed at any moment.
+package scheduler
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/worker/task"
+)
+
+// Config is what a Scheduler needs. Store and Redis are needed; the zero value of the rest works.
+type Config struct {
+	Store *store.Store
+	Redis redis.UniversalClient
+	Log   *slog.Logger // nil: slog.Default()
+
+	Interval  time.Duration // between two syncs of a connector that has no cadence of its own; 0: 1 h
+	Tick      time.Duration // between two looks; 0: 1 s
+	Grace     time.Duration // how late a wake-up may be before it counts as lost; 0: 5 s
+	KeepCalls time.Duration // age at which the sync log is dropped; 0: 30 days
+}
+
+func (c Config) withDefaults() Config {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Interval == 0 {
+		c.Interval = time.Hour
+	}
+	if c.Tick == 0 {
+		c.Tick = time.Second
+	}
+	if c.Grace == 0 {
+		c.Grace = 5 * time.Second
+	}
+	if c.KeepCalls == 0 {
+		c.KeepCalls = 30 * 24 * time.Hour
+	}
+	return c
+}
+
+// Scheduler claims what is due and enqueues it.
+type Scheduler struct {
+	cfg   Config
+	queue *task.Queue
+	// Claimed and Reconciled count tasks since the start; LastTick is when it last looked, in Unix seconds.
+	Claimed, Reconciled, LastTick atomic.Int64
+}
+
+// New makes a scheduler; Run runs it.
+func New(cfg Config) *Scheduler {
+	cfg = cfg.withDefaults()
+	return &Scheduler{cfg: cfg, queue: task.NewQueue(cfg.Redis)}
+}
+
+// Run looks for due and lost work until the context ends. Postgres or Redis being away is logged once, and
+// once more when it is over; it goes on.
+func (s *Scheduler) Run(ctx context.Context) error {
+	t := time.NewTicker(s.cfg.Tick)
+	defer t.Stop()
+	var plan plan
+	ailing := false
+	for {
+		err := s.tick(ctx, &plan, time.Now())
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && !ailing:
+			s.cfg.Log.WarnContext(ctx, "scheduler can't work, and tries on", "error", err)
+			ailing = true
+		case err == nil && ailing:
+			s.cfg.Log.InfoContext(ctx, "scheduler works again")
+			ailing = false
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}
+
+// batch is how much one look claims at a time.
+const batch = 500
+
+func (s *Scheduler) tick(ctx context.Context, p *plan, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	do := p.next(now)
+	if do.maintain {
+		if err := s.cfg.Store.MaintainCalls(ctx, now, s.cfg.KeepCalls); err != nil {
+			return err
+		}
+		p.maintained = now
+	}
+	if err := s.claim(ctx); err != nil {
+		return err
+	}
+	if do.reconcile {
+		if err := s.reconcile(ctx); err != nil {
+			return err
+		}
+		p.reconciled = now
+	}
+	s.LastTick.Store(now.Unix())
+	return nil
+}
+
+// claim enqueues what is due: one task for each connector and scope. A claim whose task can't be enqueued
+// is found by the reconciler.
+func (s *Scheduler) claim(ctx context.Context) error {
+	for {
+		due, err := s.cfg.Store.ClaimDue(ctx, s.cfg.Interval, batch)
+		if err != nil {
+			return err
+		}
+		for _, d := range due {
+			if err := s.queue.Enqueue(ctx, task.Sync{ConnectorID: d.ConnectorID, Scope: d.Scope, DueAt: &d.DueAt},
+				task.Options{ID: task.SlotID(d.ConnectorID, d.Scope, d.DueAt.UnixMilli())}); err != nil {
+				return err
+			}
+			s.Claimed.Add(1)
+		}
+		if len(due) < batch {
+			return nil
+		}
+	}
+}
+
+// reconcile enqueues again what the queue has lost.
+func (s *Scheduler) reconcile(ctx context.Context) error {
+	if err := s.queue.Republish(ctx); err != nil {
+		return err
+	}
+	lost, err := s.cfg.Store.ClaimLost(ctx, s.cfg.Grace, batch)
+	if err != nil {
+		return err
+	}
+	for _, l := range lost {
+		if err := s.queue.Enqueue(ctx, task.Sync{ConnectorID: l.ConnectorID, Scope: l.Scope, DueAt: &l.DueAt},
+			task.Options{ID: task.SlotID(l.ConnectorID, l.Scope, slot(l.DueAt, time.Now()))}); err != nil {
+			return err
+		}
+		s.Reconciled.Add(1)
+		s.cfg.Log.InfoContext(ctx, "reconciled", "connector_id", l.ConnectorID, "scope", l.Scope)
+	}
+	return nil
+}

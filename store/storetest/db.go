@@ -1,0 +1,132 @@
+package storetest
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/leversync/leversync/store"
+)
+
+// setupTimeout bounds each step that a test's database needs besides the test itself.
+const setupTimeout = time.Minute
+
+// encryptionKey seals the credentials of tests: base64 of 32 bytes, as LEVERSYNC_ENCRYPTION_KEY.
+const encryptionKey = "bGV2ZXJzeW5jIHRlc3RzIHNlYWwgd2l0aCB0aGlzIDE="
+
+// DB is a migrated database that belongs to one test.
+type DB struct {
+	URL   string
+	Store *store.Store
+
+	t    testing.TB
+	pool *pgxpool.Pool // for the test's own look at the tables, apart from the Store's pool
+}
+
+// New returns an empty, migrated database of t's own, which is dropped when t ends, whoever is still
+// connected. Its Store seals with a key that all tests share.
+func New(t testing.TB) *DB {
+	t.Helper()
+	server := os.Getenv(databaseEnv)
+	if server == "" {
+		missing(t, "no Postgres ("+databaseEnv+" is not set)")
+	}
+	if !mainRuns.Load() {
+		t.Fatal("storetest.New without storetest.Main: this package needs a TestMain that calls it")
+	}
+	template, err := migratedTemplate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := &DB{t: t}
+	db.URL = clone(t, server, template)
+	db.Store = openStore(t, db.URL)
+	db.pool = openPool(t, db.URL)
+	return db
+}
+
+// clone copies the template and returns the URL of the copy.
+func clone(t testing.TB, server, template string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
+	defer cancel()
+	name := databaseName("test")
+	sql := "CREATE DATABASE " + quote(name) + " TEMPLATE " + quote(template)
+	if err := execute(ctx, server, sql); err != nil {
+		t.Fatalf("storetest: create a database from the template: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := dropDatabase(server, name); err != nil {
+			t.Errorf("storetest: drop the test's database: %v", err)
+		}
+	})
+	return withDatabase(server, name)
+}
+
+func openStore(t testing.TB, url string) *store.Store {
+	t.Helper()
+	keys, err := store.ParseKeyring(encryptionKey)
+	if err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	// Many tests run side by side on one server, so each gets few connections.
+	s, err := store.Open(context.Background(), store.Config{URL: url, Keys: keys, MaxConns: 8})
+	if err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func openPool(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	c, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	c.MaxConns = 2
+	c.ConnConfig.RuntimeParams["application_name"] = "storetest"
+	c.ConnConfig.RuntimeParams["search_path"] = "leversync,public"
+	pool, err := pgxpool.NewWithConfig(context.Background(), c)
+	if err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// Exec runs a statement on its own connection, outside of the Store; its search path is the Store's.
+func (db *DB) Exec(sql string, args ...any) {
+	db.t.Helper()
+	if _, err := db.pool.Exec(db.t.Context(), sql, args...); err != nil {
+		db.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// Value returns the one value that a query answers with: storetest.Value[int](db, "SELECT count(*) …").
+func Value[T any](db *DB, sql string, args ...any) T {
+	db.t.Helper()
+	values := Column[T](db, sql, args...)
+	if len(values) != 1 {
+		db.t.Fatalf("%s: got %d rows, want 1", sql, len(values))
+	}
+	return values[0]
+}
+
+// Column returns the values of a query's only column, in the query's order.
+func Column[T any](db *DB, sql string, args ...any) []T {
+	db.t.Helper()
+	rows, err := db.pool.Query(db.t.Context(), sql, args...)
+	if err != nil {
+		db.t.Fatalf("%s: %v", sql, err)
+	}
+	values, err := pgx.CollectRows(rows, pgx.RowTo[T])
+	if err != nil {
+		db.t.Fatalf("%s: %v", sql, err)
+	}
+	return values
+}

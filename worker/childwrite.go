@@ -1,0 +1,139 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/leversync/leversync/lever"
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/unified"
+	"github.com/leversync/leversync/worker/mapping"
+)
+
+type mapper = mapping.Mapper
+
+// write commits a group of results: records, what is gone from each list, what is done, and the calls.
+func (r *childRun) write(ctx context.Context, group []result) error {
+	hired, err := r.w.store.HiredReasons(ctx, r.connector.ID)
+	if err != nil {
+		return err
+	}
+	before := r.slice.flags()
+	err = r.commit(ctx, r.rec.take(), func(ctx context.Context, tx *store.Tx) error {
+		for _, k := range r.kinds {
+			if err := r.writeKind(ctx, tx, k, group); err != nil {
+				return err
+			}
+		}
+		if err := r.writeGone(ctx, tx, group, hired); err != nil {
+			return err
+		}
+		if err := r.writeProgress(ctx, tx, group); err != nil {
+			return err
+		}
+		if r.flags.Forbidden == before.Forbidden {
+			return nil
+		}
+		if err := tx.DropWork(ctx, r.of, r.flags.Forbidden); err != nil {
+			return err
+		}
+		return tx.SetFlags(ctx, r.flags.encode())
+	})
+	if err != nil {
+		return err
+	}
+	for _, res := range group {
+		if p := r.open[res.parent]; p != nil {
+			if p.left--; p.left == 0 {
+				delete(r.open, res.parent)
+			}
+		}
+	}
+	return nil
+}
+
+// writeKind writes one kind of list of all parents of the group at once.
+func (r *childRun) writeKind(ctx context.Context, tx *store.Tx, k childKind, group []result) error {
+	var recs, also []unified.Record
+	var whole []string // parents whose list is complete: what is not in it is gone
+	for _, res := range group {
+		if res.kind.bit != k.bit || res.err != nil {
+			continue
+		}
+		tx.Add(store.Counts{Bound: int64(res.got.pages), Read: int64(res.got.read), Sanitized: int64(res.got.cleaned)})
+		recs, also = append(recs, res.got.records...), append(also, res.got.also...)
+		for _, bad := range res.got.rejected {
+			if err := tx.Quarantine(ctx, bad); err != nil {
+				return err
+			}
+		}
+		if len(res.got.rejected) == 0 {
+			whole = append(whole, res.parent)
+		}
+	}
+	if err := store.Upsert(ctx, tx, recs); err != nil {
+		return err
+	}
+	if err := tx.TombstoneAbsent(ctx, k.scope, whole, k.source, idsOf(recs)); err != nil {
+		return err
+	}
+	if k.bit != kindOffers || r.of != unified.Applications || !r.wants(unified.Attachments) {
+		return nil
+	}
+	if err := store.Upsert(ctx, tx, also); err != nil {
+		return err
+	}
+	return tx.TombstoneAbsent(ctx, unified.Attachments, whole, mapping.SourceOffers, idsOf(also))
+}
+
+// writeGone removes parents that Lever no longer knows.
+func (r *childRun) writeGone(ctx context.Context, tx *store.Tx, group []result, hired map[string]bool) error {
+	var gone []string
+	for _, res := range group {
+		if res.gone && !slices.Contains(gone, res.parent) {
+			gone = append(gone, res.parent)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	if r.of == unified.Jobs {
+		return (&postings{slice: r.slice}).remove(ctx, tx, gone)
+	}
+	return (&opportunities{slice: r.slice, hired: hired}).remove(ctx, tx, gone)
+}
+
+// writeProgress takes what was read off the parents, and puts off what failed.
+func (r *childRun) writeProgress(ctx context.Context, tx *store.Tx, group []result) error {
+	done := map[string]*store.Done{}
+	var order []string
+	for _, res := range group {
+		p := r.open[res.parent]
+		failed := res.err != nil && (lever.Classify(res.err) == lever.VerdictTransient || lever.Classify(res.err) == lever.VerdictMalformed)
+		if failed && p.work.Attempts+1 < maxAttempts {
+			if err := tx.PutOff(ctx, r.of, res.parent, backoff(p.work.Attempts+1)); err != nil {
+				return err
+			}
+			continue
+		}
+		if failed {
+			if err := tx.Quarantine(ctx, store.Rejected{Scope: res.kind.scope, Key: "list of " + res.parent, Parent: res.parent,
+				Reason: fmt.Sprintf("%s could not be read in %d attempts: %v", res.kind.name, maxAttempts, res.err), Raw: []byte("{}")}); err != nil {
+				return err
+			}
+		}
+		d := done[res.parent]
+		if d == nil {
+			d = &store.Done{RemoteID: res.parent, PendingRev: p.work.PendingRev, All: p.whole}
+			done[res.parent] = d
+			order = append(order, res.parent)
+		}
+		d.Kinds |= res.kind.bit
+	}
+	list := make([]store.Done, 0, len(order))
+	for _, id := range order {
+		list = append(list, *done[id])
+	}
+	return tx.FinishWork(ctx, r.of, list)
+}

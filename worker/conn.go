@@ -1,0 +1,140 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/leversync/leversync/lever"
+	"github.com/leversync/leversync/store"
+)
+
+// conn is what a process keeps of a connector between tasks: its client, breaker, and how slow Lever is.
+type conn struct {
+	client *lever.Client
+	rate   float64
+	since  time.Time // of the credential it was made for
+
+	mu      sync.Mutex
+	latency float64 // seconds a call, smoothed
+}
+
+// conn returns the connector's, made anew when its credential or its rate changed.
+func (w *Worker) conn(ctx context.Context, c store.Connector) (*conn, error) {
+	cred, err := w.store.Credential(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	rate := w.cfg.RateLimit
+	if c.RateLimit != nil {
+		rate = *c.RateLimit
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if k := w.conns[c.ID]; k != nil && k.rate == rate && (cred.Kind == "oauth" || k.since.Equal(cred.RefreshedAt)) {
+		return k, nil
+	}
+	k := &conn{rate: rate, since: cred.RefreshedAt, latency: 0.2}
+	auth := lever.APIKey(cred.Secret)
+	if cred.Kind == "oauth" {
+		auth = lever.OAuth(&tokens{store: w.store, connector: c.ID, oauth: w.cfg.OAuth})
+	}
+	k.client, err = lever.New(lever.Config{
+		BaseURL: w.cfg.LeverURL, Auth: auth, Transport: w.cfg.Transport,
+		Limiter: w.budgets.For(c.ID.String(), rate),
+		Breaker: lever.NewBreaker(c.ID.String(), func(from, to string) {
+			w.log.Warn("breaker changed", "connector_id", c.ID, "from", from, "to", to)
+		}),
+		OnCall: func(ctx context.Context, call lever.Call) {
+			k.observe(call)
+			w.metrics.Calls.Add(1)
+			if call.Status == 429 {
+				w.metrics.Throttled.Add(1)
+			}
+			if r := recorderOf(ctx); r != nil {
+				r.add(ctx, call)
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.conns[c.ID] = k
+	return k, nil
+}
+
+func (k *conn) observe(c lever.Call) {
+	k.mu.Lock()
+	k.latency += 0.1 * (min(c.Duration.Seconds(), 10) - k.latency)
+	k.mu.Unlock()
+}
+
+// width is how many calls must be under way to use the whole budget, and how many leases the connector may
+// hold: rate × latency, and one more.
+func (k *conn) width() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return min(int(math.Ceil(k.rate*k.latency))+1, 32)
+}
+
+// tokens renews a connector's OAuth token, one caller at a time however many processes ask.
+type tokens struct {
+	store     *store.Store
+	connector uuid.UUID
+	oauth     lever.OAuthConfig
+
+	mu  sync.Mutex
+	cur lever.Token
+}
+
+// early is how long before its end a token is renewed.
+const early = 5 * time.Minute
+
+// Token returns a token that is good for some minutes.
+func (t *tokens) Token(ctx context.Context) (lever.Token, error) {
+	t.mu.Lock()
+	cur := t.cur
+	t.mu.Unlock()
+	if cur.Access != "" && time.Until(cur.ExpiresAt) > early {
+		return cur, nil
+	}
+	c, err := t.store.Credential(ctx, t.connector)
+	if err != nil {
+		return lever.Token{}, err
+	}
+	if time.Until(c.ExpiresAt) > early {
+		return t.keep(c), nil
+	}
+	return t.Renew(ctx, c.Secret)
+}
+
+// Renew replaces the token that Lever refused, unless another process has done so already.
+func (t *tokens) Renew(ctx context.Context, refused string) (lever.Token, error) {
+	c, err := t.store.RenewCredential(ctx, t.connector, refused, func(ctx context.Context, cur store.Credential) (store.Credential, error) {
+		tok, err := t.oauth.Refresh(ctx, cur.Refresh)
+		if err != nil {
+			return cur, err
+		}
+		return store.Credential{Secret: string(tok.Access), Refresh: string(tok.Refresh), ExpiresAt: tok.ExpiresAt}, nil
+	})
+	var oe *lever.OAuthError
+	if errors.As(err, &oe) && oe.InvalidGrant() {
+		return lever.Token{}, errors.Join(lever.ErrUnauthorized, err)
+	}
+	if err != nil {
+		return lever.Token{}, err
+	}
+	return t.keep(c), nil
+}
+
+func (t *tokens) keep(c store.Credential) lever.Token {
+	tok := lever.Token{Access: lever.Secret(c.Secret), Refresh: lever.Secret(c.Refresh), ExpiresAt: c.ExpiresAt}
+	t.mu.Lock()
+	t.cur = tok
+	t.mu.Unlock()
+	return tok
+}

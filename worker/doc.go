@@ -1,0 +1,24 @@
+// Package worker runs sync tasks: it claims a stream, pages through Lever, maps, and commits.
+//
+// # Streams
+//
+// Users think in scopes, Lever in lists. A stream is one traversal of a Lever list; the scopes that it feeds
+// share it. A stream may need others first: children are read for what the list of opportunities found
+// changed, and what an archived opportunity means hangs on the archive reasons.
+//
+// # A task's life
+//
+// handle finds the stream of the task's scope, brings the streams that it needs up to date first, takes the
+// lease, and runs it for a bounded slice. Postgres says what is done: a stream that was traversed since the
+// task fell due costs no call. What can't go on now (slice over, draining, budget far, breaker open, backoff)
+// gives the lease back with the time it wants to go on, and leaves a successor in the queue; should that be
+// lost, the reconciler makes another. A task therefore fails only when Postgres is away, and is archived
+// only when its payload is bad.
+//
+// # Evidence of deletion
+//
+// An absent record is a suspect. For opportunities and postings, whose lists are no snapshots, each suspect
+// is asked for by its id, and only a 404 condemns it. For the lists that are stable (users, tags, stages,
+// reasons, survey answers) a complete traversal that no worker died in is the evidence. A share of more than
+// Config.DeleteBrake is held back until an operator accepts it.
+package worker

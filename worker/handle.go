@@ -1,0 +1,380 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/leversync/leversync/lever"
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/unified"
+	"github.com/leversync/leversync/worker/task"
+)
+
+// handle runs one sync task. See the package comment for a task's life.
+func (w *Worker) handle(ctx context.Context, t *asynq.Task) error {
+	w.metrics.Tasks.Add(1)
+	p, err := task.ParseSync(t.Payload())
+	if err != nil {
+		return skip("%v", err)
+	}
+	c, err := w.store.Connector(ctx, p.ConnectorID)
+	if errors.Is(err, store.ErrNotFound) {
+		return skip("no connector %s: `leversync connector list` shows those there are", p.ConnectorID)
+	}
+	if err != nil {
+		return err
+	}
+	enabled, err := w.store.EnabledScopes(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if p.Scope == "" {
+		return w.fanOut(ctx, c, enabled, p.DueAt)
+	}
+	sc, err := unified.ParseScope(p.Scope)
+	if err != nil {
+		return skip("%v", err)
+	}
+	if !enabled[sc] {
+		if p.DueAt != nil {
+			return nil // switched off since it fell due
+		}
+		return skip("scope %s of connector %s is off: `leversync connector scopes %s --enable %s` turns it on", sc, c.ID, c.ID, sc)
+	}
+	if c.Status != "COMPLETE" || c.Paused {
+		w.log.InfoContext(ctx, "task left", "connector_id", c.ID, "scope", sc, "status", c.Status, "paused", c.Paused)
+		return nil
+	}
+	var due time.Time
+	if p.DueAt != nil {
+		due = *p.DueAt
+	}
+	if due, err = w.store.Request(ctx, c.ID, []unified.Scope{sc}, due); err != nil {
+		return err
+	}
+	return w.advance(ctx, c, sc, enabled, due)
+}
+
+// fanOut makes one task for each scope that is on, all due at the same moment: they share traversals.
+func (w *Worker) fanOut(ctx context.Context, c store.Connector, enabled map[unified.Scope]bool, dueAt *time.Time) error {
+	var due time.Time
+	if dueAt != nil {
+		due = *dueAt
+	}
+	var scopes []unified.Scope
+	for _, sc := range unified.Scopes {
+		if enabled[sc] {
+			scopes = append(scopes, sc)
+		}
+	}
+	due, err := w.store.Request(ctx, c.ID, scopes, due)
+	if err != nil {
+		return err
+	}
+	for _, sc := range scopes {
+		if err := w.queue.Enqueue(ctx, task.Sync{ConnectorID: c.ID, Scope: string(sc), DueAt: &due}, task.Options{ID: task.SlotID(c.ID, string(sc), due.Unix())}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// advance brings the scope's stream up to date, after those that it needs.
+func (w *Worker) advance(ctx context.Context, c store.Connector, sc unified.Scope, enabled map[unified.Scope]bool, due time.Time) error {
+	st := streamOf[sc]
+	for _, name := range StreamsOf([]unified.Scope{sc}) {
+		cur := streams[name]
+		state, err := w.store.Stream(ctx, c.ID, name)
+		if err != nil {
+			return err
+		}
+		if served(state, due) {
+			continue
+		}
+		err = w.run(ctx, c, cur, enabled, due)
+		var y *yield
+		switch {
+		case err == nil:
+		case errors.As(err, &y):
+			w.metrics.Yields.Add(1)
+			return w.later(ctx, c, sc, state, due, y.after)
+		case errors.Is(err, store.ErrHeld):
+			return nil // who holds it runs it to its end, and wakes what waits for it
+		case errors.Is(err, store.ErrCapped):
+			return w.later(ctx, c, sc, state, due, jitter(time.Second))
+		case errors.Is(err, store.ErrFenced):
+			w.metrics.Fenced.Add(1)
+			w.log.WarnContext(ctx, "lease lost", "connector_id", c.ID, "stream", name)
+			return nil
+		case errors.Is(err, errEnded) && cur != st && !streams[st.name].soft:
+			return nil // what it needs could not be had; finish has said so
+		case errors.Is(err, errEnded):
+		default:
+			return err
+		}
+	}
+	return w.store.Settle(ctx, c.ID, sc, due)
+}
+
+// errEnded means that a run ended without bringing its scopes up to date: refused, or failed for good.
+var errEnded = errors.New("worker: the run ended without success")
+
+// served reports whether a stream was traversed since due, and nothing more is asked of it.
+func served(st store.Stream, due time.Time) bool {
+	return st.RunID == nil && !st.FullRequested && st.LastStartedAt != nil && !st.LastStartedAt.Before(due)
+}
+
+// later leaves a successor in the queue: a fresh task, at its tail.
+func (w *Worker) later(ctx context.Context, c store.Connector, sc unified.Scope, st store.Stream, due time.Time, in time.Duration) error {
+	queue := task.QueueSync
+	if st.LastStartedAt == nil {
+		queue = task.QueueBackfill
+	}
+	return w.queue.Enqueue(context.WithoutCancel(ctx), task.Sync{ConnectorID: c.ID, Scope: string(sc), DueAt: &due}, task.Options{Queue: queue, In: in})
+}
+
+// run takes the stream's lease and runs a slice of it. Its errors: *yield when there is more to do, ErrHeld,
+// ErrCapped, ErrFenced, errEnded, and what Postgres says.
+func (w *Worker) run(ctx context.Context, c store.Connector, st *stream, enabled map[unified.Scope]bool, due time.Time) error {
+	if w.draining() {
+		return &yield{after: 0, reason: "draining"}
+	}
+	k, err := w.conn(ctx, c)
+	if err != nil {
+		return err
+	}
+	lease, state, err := w.store.Acquire(ctx, c.ID, st.name, w.owner, max(k.width(), 2))
+	if err != nil {
+		return err
+	}
+	s := &slice{
+		w: w, conn: k, connector: c, stream: st, lease: lease, state: state, enabled: enabled,
+		until: time.Now().Add(w.cfg.Slice),
+		rec:   &recorder{connector: c.ID, stream: st.name, attempt: state.Failures + 1},
+		log:   w.log.With("connector_id", c.ID, "stream", st.name, "fence", lease.Fence),
+	}
+	if served(state, due) {
+		return w.store.Release(ctx, lease, -1)
+	}
+	hctx, stop := s.heartbeat(ctx)
+	wake, err := s.work(hctx)
+	if cause := context.Cause(hctx); err != nil && cause != nil && errors.Is(cause, store.ErrFenced) {
+		err = store.ErrFenced
+	}
+	stop()
+	if errors.Is(err, store.ErrFenced) {
+		return errors.Join(err, s.flush(ctx))
+	}
+	bg, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if ferr := s.flush(bg); ferr != nil {
+		s.log.WarnContext(ctx, "calls not logged", "error", ferr)
+	}
+	if rerr := w.store.Release(bg, lease, wake); rerr != nil {
+		return errors.Join(err, rerr)
+	}
+	if err == nil {
+		w.wakeDependents(bg, c, st, enabled)
+	}
+	return err
+}
+
+// flush writes the calls that brought nothing to commit.
+func (s *slice) flush(ctx context.Context) error {
+	calls := s.rec.take()
+	if len(calls) == 0 {
+		return nil
+	}
+	if s.lease.RunID != [16]byte{} {
+		err := s.commit(ctx, calls, func(context.Context, *store.Tx) error { return nil })
+		if err == nil {
+			return nil
+		}
+		calls = s.rec.take()
+	}
+	return s.w.store.Log(ctx, calls)
+}
+
+// work begins or resumes the run and drives it to its end, or as far as it goes. It returns when the run
+// wants to go on (negative: it ended).
+func (s *slice) work(ctx context.Context) (time.Duration, error) {
+	if s.state.RunID == nil {
+		if err := s.begin(ctx); err != nil {
+			return -1, err
+		}
+	} else {
+		s.lease.RunID = *s.state.RunID
+	}
+	s.rec.run = s.lease.RunID
+	ctx = withRecorder(ctx, s.rec)
+	o, err := s.stream.run(ctx, s)
+	if err == nil {
+		if err = s.finish(ctx, o); err == nil {
+			s.log.InfoContext(ctx, "run done", "run_id", s.lease.RunID, "scopes", s.scopes(), "reason", o.Reason)
+			return -1, nil
+		}
+	}
+	return s.settle(ctx, err)
+}
+
+// begin starts a run. What kind it is, and with which cursor, the stream decides when it runs.
+func (s *slice) begin(ctx context.Context) error {
+	kind := "incremental"
+	switch {
+	case s.state.FullRequested:
+		kind = "resync"
+	case s.state.LastStartedAt == nil:
+		kind = "backfill"
+	}
+	var err error
+	s.lease, err = s.w.store.Begin(ctx, s.lease, kind, s.scopes(), nil, s.state.FullRequested)
+	if err != nil {
+		return err
+	}
+	s.state.Cursor, s.state.Interrupted = nil, false
+	now := time.Now()
+	s.state.RunStartedAt = &now
+	s.log.DebugContext(ctx, "run begun", "run_id", s.lease.RunID, "kind", kind)
+	return nil
+}
+
+// wakeDependents makes tasks for scopes that waited for this stream.
+func (w *Worker) wakeDependents(ctx context.Context, c store.Connector, st *stream, enabled map[unified.Scope]bool) {
+	scopes, err := w.store.Scopes(ctx, c.ID)
+	if err != nil {
+		return // the reconciler will
+	}
+	for _, d := range st.dependents() {
+		for _, sc := range scopes {
+			if slices.Contains(d.scopes, unified.Scope(sc.Scope)) && enabled[unified.Scope(sc.Scope)] && sc.RequestedAt != nil {
+				err := w.queue.Enqueue(ctx, task.Sync{ConnectorID: c.ID, Scope: sc.Scope, DueAt: sc.RequestedAt}, task.Options{})
+				if err != nil {
+					w.log.WarnContext(ctx, "not enqueued", "connector_id", c.ID, "scope", sc.Scope, "error", err)
+				}
+				break // the first of its scopes brings the others along
+			}
+		}
+	}
+}
+
+// settle decides what follows from an error: the verdict was made next to the wire.
+func (s *slice) settle(ctx context.Context, err error) (time.Duration, error) {
+	bg, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	var y *yield
+	if errors.As(err, &y) {
+		return y.after, err
+	}
+	if errors.Is(err, store.ErrFenced) || store.Away(err) {
+		return 0, err
+	}
+	v := lever.Classify(err)
+	switch v {
+	case lever.VerdictCanceled:
+		return 0, &yield{reason: "interrupted"}
+	case lever.VerdictThrottled:
+		after := lever.RetryAfter(err)
+		return after, &yield{after: after, reason: err.Error()}
+	case lever.VerdictRelink:
+		return -1, s.relink(bg, err)
+	case lever.VerdictForbidden:
+		return -1, s.end(bg, "forbidden", refusedReason(err))
+	case lever.VerdictTransient:
+		return s.retry(bg, err, 0)
+	case lever.VerdictMalformed:
+		return s.retry(bg, err, 3)
+	case lever.VerdictBadToken:
+		return s.restart(bg, err)
+	}
+	s.log.ErrorContext(ctx, "run failed", "run_id", s.lease.RunID, "error", err)
+	return s.retry(bg, err, 5)
+}
+
+func refusedReason(err error) string {
+	return fmt.Sprintf("Lever refused it (%v). Give the API key or the OAuth app the permission for it, then sync again", err)
+}
+
+// retry puts the run off. After limit failures in a row it is given up until it falls due again; limit 0
+// never gives up: Lever being away is nobody's fault, and its scopes say so meanwhile.
+func (s *slice) retry(ctx context.Context, err error, limit int) (time.Duration, error) {
+	var n int
+	cerr := s.commit(ctx, s.rec.take(), func(ctx context.Context, tx *store.Tx) error {
+		var err2 error
+		n, err2 = tx.Failed(ctx, err.Error(), s.state.Failures >= 2)
+		return err2
+	})
+	if cerr != nil {
+		return 0, cerr
+	}
+	if limit > 0 && n >= limit {
+		return -1, s.end(ctx, "failed", err.Error())
+	}
+	after := backoff(n)
+	s.log.WarnContext(ctx, "run put off", "run_id", s.lease.RunID, "failures", n, "after", after, "error", err)
+	return after, &yield{after: after, reason: err.Error()}
+}
+
+// end finishes the run without success, and what needs this stream with it.
+func (s *slice) end(ctx context.Context, state, reason string) error {
+	err := s.commit(ctx, s.rec.take(), func(ctx context.Context, tx *store.Tx) error {
+		for _, d := range s.stream.dependents() {
+			if err := tx.SettleScopes(ctx, d.scopes, state, fmt.Sprintf("it needs %s: %s", s.stream.name, reason)); err != nil {
+				return err
+			}
+		}
+		return tx.Finish(ctx, store.Outcome{State: state, Reason: reason})
+	})
+	if err != nil {
+		return err
+	}
+	s.log.WarnContext(ctx, "run ended", "run_id", s.lease.RunID, "state", state, "reason", reason)
+	return errEnded
+}
+
+// relink stops the connector: its credential is refused, and asking again would change nothing.
+func (s *slice) relink(ctx context.Context, cause error) error {
+	reason := fmt.Sprintf("Lever refused the credential (%v). Link the account again", cause)
+	changed, err := s.w.store.NeedRelink(ctx, s.connector.ID, reason, s.conn.since)
+	if err != nil {
+		return err
+	}
+	if changed {
+		s.log.WarnContext(ctx, "relink needed", "reason", reason)
+	}
+	return s.end(ctx, "failed", reason)
+}
+
+// restart begins the traversal again after its page token expired, three times at most.
+func (s *slice) restart(ctx context.Context, err error) (time.Duration, error) {
+	c, cerr := s.cursor()
+	if cerr != nil {
+		return 0, cerr
+	}
+	if c.Restarts >= 3 {
+		return -1, s.end(ctx, "failed", fmt.Sprintf("page tokens expire faster than the list can be read: %v", err))
+	}
+	fresh := cursor{Restarts: c.Restarts + 1, Confidentiality: c.Confidentiality}
+	cerr = s.commit(ctx, s.rec.take(), func(ctx context.Context, tx *store.Tx) error { return tx.Restart(ctx, fresh.encode()) })
+	if cerr != nil {
+		return 0, cerr
+	}
+	s.log.InfoContext(ctx, "traversal restarted", "run_id", s.lease.RunID, "restarts", fresh.Restarts)
+	return 0, &yield{reason: "page token expired"}
+}
+
+// backoff is the delay after n failures in a row: up to 2 s, doubling to 5 min, with full jitter.
+func backoff(n int) time.Duration {
+	ceil := min(time.Second<<min(n, 9), 5*time.Minute)
+	return max(time.Duration(rand.Int64N(int64(ceil))), 200*time.Millisecond)
+}
+
+// jitter spreads d by half to either side.
+func jitter(d time.Duration) time.Duration {
+	return d/2 + time.Duration(rand.Int64N(int64(d)+1))
+}

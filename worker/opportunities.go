@@ -1,0 +1,457 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/leversync/leversync/lever"
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/unified"
+	"github.com/leversync/leversync/worker/mapping"
+)
+
+const (
+	// overlap is how far a delta goes back behind the watermark: clocks differ, and Lever writes late.
+	overlap = 10 * time.Minute
+	// scanPages is the size, in pages, up to which the whole list is read on every run. It finds what
+	// updated_at_start does not: most rows have no updatedAt, and interviews do not move it.
+	scanPages = 100
+	// scanShare is the share of the budget that scans of a larger list may take: one scan in four times as
+	// long as it lasts.
+	scanShare = 4
+)
+
+// runOpportunities reads the list of opportunities: candidates and applications, and which opportunities
+// changed, so that their children are read again.
+func runOpportunities(ctx context.Context, s *slice) (store.Outcome, error) {
+	c, err := s.cursor()
+	if err != nil {
+		return store.Outcome{}, err
+	}
+	o := &opportunities{slice: s, cursor: c}
+	if o.hired, err = s.w.store.HiredReasons(ctx, s.connector.ID); err != nil {
+		return store.Outcome{}, err
+	}
+	ctx = withScope(ctx, o.scope())
+	if o.cursor.Phase == "" {
+		o.plan()
+	}
+	if o.cursor.Phase == phaseDeletions {
+		if err := o.deletions(ctx); err != nil {
+			return store.Outcome{}, err
+		}
+	}
+	if o.cursor.Phase == phaseList {
+		if err := o.list(ctx); err != nil {
+			return store.Outcome{}, err
+		}
+	}
+	if o.cursor.Phase == phaseVerify {
+		if err := o.verify(ctx); err != nil {
+			return store.Outcome{}, err
+		}
+	}
+	return store.Outcome{State: "done", Reason: o.cursor.Note, Full: o.cursor.Full, Pages: o.cursor.Page, DeletionsUntil: o.cursor.DeletionsUntil}, nil
+}
+
+type opportunities struct {
+	*slice
+	cursor cursor
+	hired  map[string]bool
+}
+
+// scope is which of the stream's scopes its calls are logged for.
+func (o *opportunities) scope() unified.Scope {
+	if !o.wants(unified.Candidates) && o.wants(unified.Applications) {
+		return unified.Applications
+	}
+	return unified.Candidates
+}
+
+// plan decides how the list is read.
+func (o *opportunities) plan() {
+	st := o.state
+	restarts := o.cursor.Restarts
+	o.cursor = cursor{Phase: phaseList, Full: o.fullDue() || scanDue(st, o.conn.rate), Restarts: restarts}
+	if !o.cursor.Full {
+		o.cursor.Since = st.LastStartedAt.Add(-overlap)
+	}
+	if st.LastStartedAt != nil {
+		o.cursor.Phase = phaseDeletions
+	}
+	// Confidential records are asked for until Lever refuses; the refusal is remembered until a full resync.
+	if f := o.flags(); f.Confidential != "no" || st.FullRequested {
+		o.cursor.Confidentiality = "all"
+	}
+}
+
+// scanDue reports whether the whole list is read though nothing demands it: always while it is short, else
+// when the last scan is long enough ago.
+func scanDue(st store.Stream, rate float64) bool {
+	if st.LastFullPages <= scanPages {
+		return true
+	}
+	cost := time.Duration(float64(st.LastFullPages) / rate * float64(time.Second))
+	return st.Now.Sub(*st.LastFullAt) >= scanShare*cost
+}
+
+// deletionWindow is the longest that Lever takes for the list of deletions.
+const deletionWindow = 30 * 24 * time.Hour
+
+// deletions reads what was deleted since the last run. Refused, or unknown to the account, it is left to the
+// scan, which finds the same by absence.
+func (o *opportunities) deletions(ctx context.Context) error {
+	until := o.state.Now
+	for since := deletedSince(o.state); since.Before(until); since = since.Add(deletionWindow) {
+		end := since.Add(deletionWindow)
+		if end.After(until) {
+			end = until
+		}
+		for page, err := range o.client().DeletedOpportunities(ctx, lever.DeletedOptions{Since: since, Until: end}) {
+			switch lever.Classify(err) {
+			case lever.VerdictForbidden, lever.VerdictGone:
+				return o.toList(ctx, time.Time{})
+			}
+			if err != nil {
+				return err
+			}
+			ids, _ := met(page)
+			if err := o.commit(ctx, o.rec.take(), func(ctx context.Context, tx *store.Tx) error {
+				tx.Add(store.Counts{Bound: 1})
+				return o.remove(ctx, tx, ids)
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	return o.toList(ctx, until)
+}
+
+func deletedSince(st store.Stream) time.Time {
+	since := st.LastStartedAt
+	if st.DeletionsUntil != nil {
+		since = st.DeletionsUntil
+	}
+	return since.Add(-overlap)
+}
+
+// toList moves the cursor on to the list.
+func (o *opportunities) toList(ctx context.Context, until time.Time) error {
+	to := o.cursor
+	to.Phase, to.DeletionsUntil = phaseList, until
+	return o.move(ctx, to)
+}
+
+func (o *opportunities) move(ctx context.Context, to cursor) error {
+	err := o.commit(ctx, o.rec.take(), func(ctx context.Context, tx *store.Tx) error { return tx.SaveCursor(ctx, to.encode()) })
+	if err == nil {
+		o.cursor = to
+	}
+	return err
+}
+
+func (o *opportunities) list(ctx context.Context) error {
+	opts := lever.OpportunityOptions{
+		ExpandApplications: true, Confidentiality: o.cursor.Confidentiality, Token: o.cursor.Token, UpdatedSince: o.cursor.Since,
+	}
+	next := phaseFinish
+	if o.cursor.Full && o.state.LastStartedAt != nil {
+		next = phaseVerify
+	}
+	err := traverse(ctx, o.slice, &o.cursor, next, o.client().Opportunities(ctx, opts), o.apply)
+	if lever.Classify(err) == lever.VerdictForbidden && opts.Confidentiality != "" && o.cursor.Page == 0 {
+		o.cursor.Confidentiality, o.cursor.Token = "", ""
+		f := o.flags()
+		f.Confidential = "no"
+		if err := o.commit(ctx, o.rec.take(), func(ctx context.Context, tx *store.Tx) error {
+			if err := tx.SetFlags(ctx, f.encode()); err != nil {
+				return err
+			}
+			return tx.SaveCursor(ctx, o.cursor.encode())
+		}); err != nil {
+			return err
+		}
+		return o.list(ctx)
+	}
+	return err
+}
+
+// apply writes a page of opportunities.
+func (o *opportunities) apply(ctx context.Context, tx *store.Tx, page lever.Page[lever.Opportunity]) error {
+	ids, _ := met(page)
+	if o.cursor.Full {
+		if err := tx.Met(ctx, o.cursor.Page, ids); err != nil {
+			return err
+		}
+	}
+	return o.write(ctx, tx, page.Items, ids)
+}
+
+// write brings opportunities up to date: those that changed, the applications that they are, and the
+// candidates that they belong to, now and before.
+func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.Item[lever.Opportunity], ids []string) error {
+	known, err := tx.KnownParents(ctx, unified.Applications, ids)
+	if err != nil {
+		return err
+	}
+	var parents []store.Parent
+	var apps []*unified.Application
+	people := map[string][]lever.Opportunity{}
+	m := o.mapper(o.hired)
+	for _, it := range items {
+		p := parentOf(it)
+		k, stored := known[p.RemoteID]
+		if it.Err == nil && stored && !k.Changed(p) {
+			continue
+		}
+		app, err := application(m, it)
+		if err != nil {
+			if err := tx.Quarantine(ctx, rejected(unified.Applications, "", it, err)); err != nil {
+				return err
+			}
+			continue
+		}
+		apps, parents = append(apps, app), append(parents, p)
+		people[p.Person] = append(people[p.Person], it.Value)
+		if stored && k.Person != p.Person {
+			people[k.Person] = append(people[k.Person], nil...) // it was merged into another contact
+		}
+	}
+	if len(parents) == 0 {
+		return nil
+	}
+	parents = lastOfEach(parents)
+	if err := tx.UpsertParents(ctx, unified.Applications, parents, o.childKinds(), o.lane()); err != nil {
+		return err
+	}
+	if o.wants(unified.Applications) {
+		if err := store.Upsert(ctx, tx, apps); err != nil {
+			return err
+		}
+	}
+	return o.rebuild(ctx, tx, m, people)
+}
+
+// lane is where the children of what changed are put down.
+func (o *opportunities) lane() int {
+	if o.state.LastStartedAt == nil || o.state.FullRequested {
+		return int(lever.LaneBackfill)
+	}
+	return int(lever.LaneIncremental)
+}
+
+// childKinds are the child lists that are read for the connector.
+func (o *opportunities) childKinds() int { return kindsOf(childKinds, o.enabled) }
+
+func application(m mapping.Mapper, it lever.Item[lever.Opportunity]) (*unified.Application, error) {
+	if it.Err != nil {
+		return nil, it.Err
+	}
+	return m.Application(it.Value)
+}
+
+// lastOfEach keeps the last of parents that come twice on a page.
+func lastOfEach(ps []store.Parent) []store.Parent {
+	at := map[string]int{}
+	out := ps[:0:0]
+	for _, p := range ps {
+		if i, twice := at[p.RemoteID]; twice {
+			out[i] = p
+			continue
+		}
+		at[p.RemoteID] = len(out)
+		out = append(out, p)
+	}
+	return out
+}
+
+func parentOf(it lever.Item[lever.Opportunity]) store.Parent {
+	v := it.Value
+	p := store.Parent{RemoteID: identity(it), Raw: it.Raw, RawHash: store.HashRaw(it.Raw)}
+	if it.Err != nil {
+		return p
+	}
+	p.Person, p.Stage, p.Digest = mapping.ContactOf(v), string(v.Stage), mapping.Digest(v)
+	if v.Archived != nil {
+		p.Archived, p.Reason = true, string(v.Archived.Reason)
+	}
+	for _, t := range []lever.Time{v.CreatedAt, v.UpdatedAt, v.LastInteractionAt, v.LastAdvancedAt} {
+		if t.After(p.ActiveAt) {
+			p.ActiveAt = t.Time
+		}
+	}
+	return p
+}
+
+// rebuild makes candidates anew from all their opportunities: those at hand, and those that are stored. A
+// candidate whose last opportunity is gone is gone.
+func (o *opportunities) rebuild(ctx context.Context, tx *store.Tx, m mapping.Mapper, people map[string][]lever.Opportunity) error {
+	if !o.wants(unified.Candidates) || len(people) == 0 {
+		return nil
+	}
+	var persons, fresh []string
+	for p, opps := range people {
+		persons = append(persons, p)
+		for _, v := range opps {
+			fresh = append(fresh, v.ID)
+		}
+	}
+	slices.Sort(persons)
+	raws, err := tx.RawOf(ctx, persons, fresh)
+	if err != nil {
+		return err
+	}
+	for _, raw := range raws {
+		var v lever.Opportunity
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return fmt.Errorf("worker: a stored opportunity does not decode: %w", err)
+		}
+		people[mapping.ContactOf(v)] = append(people[mapping.ContactOf(v)], v)
+	}
+	var recs []*unified.Candidate
+	var gone []string
+	for _, p := range persons {
+		opps := newest(people[p])
+		if len(opps) == 0 {
+			gone = append(gone, p)
+			continue
+		}
+		rec, err := m.Candidate(opps)
+		if err != nil {
+			if err := tx.Quarantine(ctx, store.Rejected{Scope: unified.Candidates, Key: p, Reason: err.Error(), Raw: []byte("{}")}); err != nil {
+				return err
+			}
+			continue
+		}
+		recs = append(recs, rec)
+	}
+	if err := store.Upsert(ctx, tx, recs); err != nil {
+		return err
+	}
+	return tx.Tombstone(ctx, unified.Candidates, gone)
+}
+
+// newest keeps the last of opportunities that come twice.
+func newest(opps []lever.Opportunity) []lever.Opportunity {
+	at := map[string]int{}
+	var out []lever.Opportunity
+	for _, v := range opps {
+		if i, twice := at[v.ID]; twice {
+			out[i] = v
+			continue
+		}
+		at[v.ID] = len(out)
+		out = append(out, v)
+	}
+	return out
+}
+
+// remove marks opportunities as gone, with everything that hangs on them.
+func (o *opportunities) remove(ctx context.Context, tx *store.Tx, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	persons, err := tx.RemoveParents(ctx, unified.Applications, ids)
+	if err != nil || len(persons) == 0 {
+		return err
+	}
+	if err := tx.Tombstone(ctx, unified.Applications, ids); err != nil {
+		return err
+	}
+	if err := tx.TombstoneChildren(ctx, ofOpportunities, ids); err != nil {
+		return err
+	}
+	people := map[string][]lever.Opportunity{}
+	for _, p := range persons {
+		people[p] = nil
+	}
+	return o.rebuild(ctx, tx, o.mapper(o.hired), people)
+}
+
+// ofOpportunities are the scopes whose records hang on an opportunity.
+var ofOpportunities = []unified.Scope{unified.Attachments, unified.EEOCs, unified.Offers, unified.ScheduledInterviews, unified.Scorecards}
+
+// maxSuspects is how many absent records one run asks for by id.
+const maxSuspects = 1000
+
+// verify asks for each opportunity that the scan did not meet: the list is no snapshot, so that absence
+// alone condemns nobody.
+func (o *opportunities) verify(ctx context.Context) error {
+	if !o.cursor.Ready {
+		if err := o.suspects(ctx); err != nil {
+			return err
+		}
+	}
+	return verifyEach(ctx, o.slice, &o.cursor, o.client().Opportunity, o.remove, o.write)
+}
+
+// verifyEach asks for the cursor's suspects one by one: what Lever does not know is removed, what it shows is
+// written, and what it refuses (confidential by now: not for us, but there) stays.
+func verifyEach[T any](ctx context.Context, s *slice, c *cursor, get func(context.Context, string) (lever.Item[T], error),
+	remove func(context.Context, *store.Tx, []string) error, write func(context.Context, *store.Tx, []lever.Item[T], []string) error) error {
+	for len(c.Suspects) > 0 {
+		if s.over() {
+			return &yield{reason: "slice over"}
+		}
+		id := c.Suspects[0]
+		it, err := get(ctx, id)
+		verdict := lever.Classify(err)
+		if err != nil && verdict != lever.VerdictGone && verdict != lever.VerdictForbidden {
+			return err
+		}
+		to := *c
+		to.Suspects = to.Suspects[1:]
+		err = s.commit(ctx, s.rec.take(), func(ctx context.Context, tx *store.Tx) error {
+			tx.Add(store.Counts{Bound: 1})
+			var err error
+			switch verdict {
+			case lever.VerdictGone:
+				err = remove(ctx, tx, []string{id})
+			case lever.VerdictOK:
+				err = write(ctx, tx, []lever.Item[T]{it}, []string{id})
+			}
+			if err != nil {
+				return err
+			}
+			return tx.SaveCursor(ctx, to.encode())
+		})
+		if err != nil {
+			return err
+		}
+		*c = to
+	}
+	return nil
+}
+
+// suspects compares what the scan met with what is stored.
+func (o *opportunities) suspects(ctx context.Context) error {
+	to := o.cursor
+	to.Ready = true
+	return o.settleSuspects(ctx, unified.Applications, &to, func() { o.cursor = to })
+}
+
+// settleSuspects puts the absent into the cursor, unless the sweep proves nothing or the brake holds.
+func (s *slice) settleSuspects(ctx context.Context, sc unified.Scope, to *cursor, done func()) error {
+	err := s.commit(ctx, nil, func(ctx context.Context, tx *store.Tx) error {
+		to.Suspects, to.Note = nil, ""
+		if !to.Unproven && !s.state.Interrupted {
+			p, err := tx.Absent(ctx, sc, true)
+			if err != nil {
+				return err
+			}
+			if p.Pages == to.Page {
+				if to.Note = s.brake(sc, p); to.Note == "" {
+					to.Suspects = p.Absent[:min(len(p.Absent), maxSuspects)]
+				}
+			}
+		}
+		return tx.SaveCursor(ctx, to.encode())
+	})
+	if err == nil {
+		done()
+	}
+	return err
+}

@@ -1,0 +1,46 @@
+package worker
+
+import (
+	"context"
+	"slices"
+
+	"github.com/leversync/leversync/lever"
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/unified"
+	"github.com/leversync/leversync/worker/mapping"
+)
+
+// runArchiveReasons reads the archive reasons. Those that mean hired are kept inside: they tell a hire from a
+// rejection. The list is short, so they are gathered page by page and replaced at its end.
+func runArchiveReasons(ctx context.Context, s *slice) (store.Outcome, error) {
+	m := s.mapper(nil)
+	var hired []string
+	whole := true // all pages were seen by this slice
+	c, err := s.cursor()
+	if err != nil {
+		return store.Outcome{}, err
+	}
+	if c.Page > 0 {
+		whole = false
+	}
+	return wholeList[lever.ArchiveReason]{
+		scope: unified.RejectReasons, pages: s.client().ArchiveReasons,
+		record: func(it lever.Item[lever.ArchiveReason], _ int) (unified.Record, error) {
+			return some(m.RejectReason(it.Value, it.Raw))
+		},
+		extra: func(_ context.Context, _ *store.Tx, page lever.Page[lever.ArchiveReason]) error {
+			for _, it := range page.Items {
+				if it.Err == nil && mapping.IsHired(it.Value) && !slices.Contains(hired, it.Value.ID) {
+					hired = append(hired, it.Value.ID)
+				}
+			}
+			return nil
+		},
+		end: func(ctx context.Context, tx *store.Tx) error {
+			if !whole {
+				return nil
+			}
+			return tx.SetHiredReasons(ctx, hired)
+		},
+	}.run(ctx, s)
+}

@@ -1,0 +1,84 @@
+package worker
+
+import (
+	"context"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/leversync/leversync/lever"
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/unified"
+)
+
+// recorder gathers the calls that were made, until they are written with what they brought.
+type recorder struct {
+	connector uuid.UUID
+	run       uuid.UUID
+	stream    string
+	attempt   int
+
+	mu    sync.Mutex
+	calls []store.Call
+}
+
+type recorderKey struct{}
+
+func recorderOf(ctx context.Context) *recorder {
+	r, _ := ctx.Value(recorderKey{}).(*recorder)
+	return r
+}
+
+func withRecorder(ctx context.Context, r *recorder) context.Context {
+	return context.WithValue(ctx, recorderKey{}, r)
+}
+
+type scopeKey struct{}
+
+// withScope says which scope the calls made with the context serve.
+func withScope(ctx context.Context, sc unified.Scope) context.Context {
+	return context.WithValue(ctx, scopeKey{}, sc)
+}
+
+type attemptKey struct{}
+
+func withAttempt(ctx context.Context, n int) context.Context {
+	return context.WithValue(ctx, attemptKey{}, n)
+}
+
+func (r *recorder) add(ctx context.Context, c lever.Call) {
+	sc, _ := ctx.Value(scopeKey{}).(unified.Scope)
+	attempt, ok := ctx.Value(attemptKey{}).(int)
+	if !ok {
+		attempt = r.attempt
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		id = uuid.New()
+	}
+	run := r.run
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, store.Call{
+		ID: id, ConnectorID: r.connector, RunID: &run, Stream: r.stream, Scope: string(sc),
+		Method: c.Method, Path: c.PathTemplate, Query: c.Query, Status: c.Status, Attempt: attempt,
+		StartedAt: c.StartedAt, DurationMS: float64(c.Duration.Microseconds()) / 1000, WaitMS: float64(c.Wait.Microseconds()) / 1000,
+		Bytes: c.Bytes, Records: c.Records, Error: c.Err,
+	})
+}
+
+// take returns the calls gathered, which are then the caller's to write.
+func (r *recorder) take() []store.Call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	calls := r.calls
+	r.calls = nil
+	return calls
+}
+
+// put gives calls back that could not be written.
+func (r *recorder) put(calls []store.Call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(calls, r.calls...)
+}

@@ -1,0 +1,191 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/leversync/leversync/lever"
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/unified"
+	"github.com/leversync/leversync/worker/mapping"
+)
+
+// slice is a bounded piece of a run: from taking the lease to giving it back.
+type slice struct {
+	w         *Worker
+	conn      *conn
+	connector store.Connector
+	stream    *stream
+	lease     store.Lease
+	state     store.Stream // as the lease was taken
+	enabled   map[unified.Scope]bool
+	until     time.Time // when to hand the rest on
+	rec       *recorder
+	log       *slog.Logger
+}
+
+// yield is what a run returns that can't go on now, or whose slice is over.
+type yield struct {
+	after  time.Duration
+	reason string
+}
+
+func (y *yield) Error() string { return fmt.Sprintf("worker: to go on in %s: %s", y.after, y.reason) }
+
+// over reports whether the slice should stop at the next page.
+func (s *slice) over() bool { return s.w.draining() || time.Now().After(s.until) }
+
+// client is Lever, for this connector.
+func (s *slice) client() *lever.Client { return s.conn.client }
+
+func (s *slice) mapper(hired map[string]bool) mapping.Mapper {
+	return mapping.Mapper{Connector: s.connector.ID, Hired: hired}
+}
+
+// wants reports whether the scope is on.
+func (s *slice) wants(sc unified.Scope) bool { return s.enabled[sc] }
+
+// scopes are the stream's scopes that are on; with none on (others need the stream), the first stands for it.
+func (s *slice) scopes() []string {
+	var out []string
+	for _, sc := range s.stream.scopes {
+		if s.enabled[sc] {
+			out = append(out, string(sc))
+		}
+	}
+	return out
+}
+
+// commit runs fn in a transaction together with the calls given. Calls that could not be written with it
+// stay with the recorder.
+func (s *slice) commit(ctx context.Context, calls []store.Call, fn func(context.Context, *store.Tx) error) error {
+	start := time.Now()
+	counts, err := s.w.store.Commit(ctx, s.lease, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.Log(ctx, calls); err != nil {
+			return err
+		}
+		return fn(ctx, tx)
+	})
+	if err != nil {
+		s.rec.put(calls)
+		return err
+	}
+	m := &s.w.metrics
+	m.Records.Add(counts.Read)
+	m.Written.Add(counts.Written)
+	m.Deleted.Add(counts.Deleted)
+	m.Quarantined.Add(counts.Quarantined)
+	s.log.DebugContext(ctx, "committed", "calls", counts.Calls, "records", counts.Read, "written", counts.Written, "elapsed", time.Since(start))
+	return nil
+}
+
+// finish ends the run in one transaction with what fn adds.
+func (s *slice) finish(ctx context.Context, o store.Outcome) error {
+	return s.commit(ctx, s.rec.take(), func(ctx context.Context, tx *store.Tx) error {
+		return tx.Finish(ctx, o)
+	})
+}
+
+// heartbeat keeps the lease until stop is called, and ends the context with ErrFenced when it is lost.
+func (s *slice) heartbeat(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stopped := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		t := time.NewTicker(store.LeaseFor / 4)
+		defer t.Stop()
+		last := time.Now()
+		for {
+			select {
+			case <-stopped:
+				return
+			case <-ctx.Done():
+				return
+			case <-t.C:
+			}
+			rctx, done := context.WithTimeout(ctx, store.LeaseFor/2)
+			err := s.w.store.Renew(rctx, s.lease)
+			done()
+			switch {
+			case err == nil:
+				last = time.Now()
+			case err == store.ErrFenced:
+				cancel(store.ErrFenced)
+				return
+			case time.Since(last) > store.LeaseFor: // Postgres is away: somebody else may hold it by now
+				cancel(err)
+				return
+			}
+		}
+	})
+	return ctx, func() {
+		close(stopped)
+		wg.Wait()
+		cancel(nil)
+	}
+}
+
+// cursor is where a traversal goes on: phase, page token and generation's findings, one value.
+type cursor struct {
+	Phase           string    `json:"phase"`
+	Token           string    `json:"token,omitempty"`
+	Page            int       `json:"page"`                      // pages committed
+	Seen            int       `json:"seen,omitempty"`            // records met
+	Full            bool      `json:"full,omitempty"`            // it is a traversal of the whole list
+	Since           time.Time `json:"since,omitzero"`            // of a delta list
+	Unproven        bool      `json:"unproven,omitempty"`        // a record without an id was met: absence proves nothing
+	Confidentiality string    `json:"confidentiality,omitempty"` // what the list was asked for
+	Restarts        int       `json:"restarts,omitempty"`        // expired page tokens
+	Suspects        []string  `json:"suspects,omitempty"`        // absent from the list, to be asked for by id
+	DeletionsUntil  time.Time `json:"deletions_until,omitzero"`
+	Note            string    `json:"note,omitempty"`  // for the scope's status, though all went well
+	Ready           bool      `json:"ready,omitempty"` // the phase's own preparation is done
+	Probe           int       `json:"probe,omitempty"` // child lists that were forbidden, and are tried again
+}
+
+func (c cursor) encode() json.RawMessage {
+	b, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // plain fields: it cannot
+	}
+	return b
+}
+
+func (s *slice) cursor() (cursor, error) {
+	var c cursor
+	if len(s.state.Cursor) == 0 {
+		return c, nil
+	}
+	if err := json.Unmarshal(s.state.Cursor, &c); err != nil {
+		return c, fmt.Errorf("worker: cursor of %s: %w", s.stream.name, err)
+	}
+	return c, nil
+}
+
+// flags are what was learnt of the account on a stream.
+type flags struct {
+	// Confidential says whether Lever lets us ask for confidential records: "", "yes", "no".
+	Confidential string `json:"confidential,omitempty"`
+	// Kinds are the child lists that were on when the stream last ran: what is new is read for everything.
+	Kinds int `json:"kinds,omitempty"`
+	// Forbidden are the child lists that Lever refuses.
+	Forbidden int `json:"forbidden,omitempty"`
+}
+
+func (s *slice) flags() flags {
+	var f flags
+	_ = json.Unmarshal(s.state.Flags, &f) // unreadable is unlearnt
+	return f
+}
+
+func (f flags) encode() json.RawMessage {
+	b, err := json.Marshal(f)
+	if err != nil {
+		panic(err) // plain fields: it cannot
+	}
+	return b
+}

@@ -1,0 +1,93 @@
+package worker
+
+import (
+	"context"
+
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/unified"
+)
+
+// stream is one traversal of a Lever list, or of the child lists of its records.
+type stream struct {
+	name   string
+	scopes []unified.Scope
+	needs  []string // streams that come first
+	// soft needs are tried once: without them the stream goes on.
+	soft bool
+	run  func(ctx context.Context, s *slice) (store.Outcome, error)
+}
+
+// The streams, by the name of Lever's list.
+const (
+	streamOpportunities  = "opportunities"
+	streamPostings       = "postings"
+	streamStages         = "stages"
+	streamArchiveReasons = "archive-reasons"
+	streamUsers          = "users"
+	streamTags           = "tags"
+	streamEEO            = "eeo-responses"
+	streamChildren       = "opportunity-children"
+	streamQuestions      = "posting-questions"
+)
+
+// streams is the table that everything goes by, and streamOf says which stream feeds a scope.
+var (
+	streams  = map[string]*stream{}
+	streamOf = map[unified.Scope]*stream{}
+)
+
+func init() { // not in the declaration: the run functions look into the table
+	for _, s := range []*stream{
+		{name: streamStages, scopes: []unified.Scope{unified.JobInterviewStages}, run: runStages},
+		{name: streamArchiveReasons, scopes: []unified.Scope{unified.RejectReasons}, run: runArchiveReasons},
+		{name: streamUsers, scopes: []unified.Scope{unified.RemoteUsers}, run: runUsers},
+		{name: streamTags, scopes: []unified.Scope{unified.Tags}, run: runTags},
+		{name: streamEEO, scopes: []unified.Scope{unified.EEOCs}, run: runEEO},
+		{name: streamPostings, scopes: []unified.Scope{unified.Jobs, unified.Departments, unified.Offices}, run: runPostings},
+		{name: streamQuestions, scopes: []unified.Scope{unified.ScreeningQuestions}, needs: []string{streamPostings}, run: runQuestions},
+		{name: streamOpportunities, scopes: []unified.Scope{unified.Candidates, unified.Applications}, needs: []string{streamArchiveReasons}, soft: true, run: runOpportunities},
+		{name: streamChildren, scopes: []unified.Scope{unified.ScheduledInterviews, unified.Scorecards, unified.Offers, unified.Attachments}, needs: []string{streamOpportunities}, run: runChildren},
+	} {
+		streams[s.name] = s
+		for _, sc := range s.scopes {
+			streamOf[sc] = s
+		}
+	}
+}
+
+// dependents are the streams that need s.
+func (s *stream) dependents() []*stream {
+	var out []*stream
+	for _, d := range streams {
+		for _, n := range d.needs {
+			if n == s.name && !d.soft {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
+// StreamsOf names the streams that feed the scopes, and those that they need: what a full sync of the
+// scopes reads again.
+func StreamsOf(scopes []unified.Scope) []string {
+	seen := map[string]bool{}
+	var out []string
+	var add func(name string)
+	add = func(name string) {
+		if seen[name] {
+			return
+		}
+		seen[name] = true
+		for _, n := range streams[name].needs {
+			add(n)
+		}
+		out = append(out, name)
+	}
+	for _, sc := range scopes {
+		if s := streamOf[sc]; s != nil {
+			add(s.name)
+		}
+	}
+	return out
+}

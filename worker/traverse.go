@@ -1,0 +1,136 @@
+package worker
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"iter"
+
+	"github.com/leversync/leversync/lever"
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/unified"
+)
+
+// fetched is a page on its way from Lever to Postgres, with the calls that it took.
+type fetched[T any] struct {
+	page  lever.Page[T]
+	calls []store.Call
+	err   error
+}
+
+// traverse pages through a list: the next page is fetched while this one is written. Each page is one
+// transaction: its records (apply), the cursor, the counters and the call. It returns nil at the end of the
+// list, with c moved on to phase next; *yield when the slice is over.
+func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c *cursor, next string, pages iter.Seq2[lever.Page[T], error],
+	apply func(context.Context, *store.Tx, lever.Page[T]) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ch := make(chan fetched[T])
+	go func() {
+		defer close(ch)
+		for page, err := range pages {
+			f := fetched[T]{page: page, err: err, calls: s.rec.take()}
+			select {
+			case ch <- f:
+			case <-ctx.Done():
+				s.rec.put(f.calls)
+				return
+			}
+			if err != nil || s.over() {
+				return
+			}
+		}
+	}()
+	defer func() {
+		cancel()
+		for f := range ch { // a page that came too late: its call was made all the same
+			s.rec.put(f.calls)
+		}
+	}()
+	for f := range ch {
+		if f.err != nil {
+			s.rec.put(f.calls)
+			return f.err
+		}
+		to := *c
+		to.Token, to.Page, to.Seen = f.page.Next, c.Page+1, c.Seen+len(f.page.Items)
+		if f.page.Next == "" {
+			to.Phase = next
+		}
+		if c.Full {
+			if _, proven := met(f.page); !proven {
+				to.Unproven = true
+			}
+		}
+		if err := commitPage(ctx, s, f.calls, to, f.page, apply); err != nil {
+			return err
+		}
+		*c = to
+		if f.page.Next == "" {
+			return nil
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return &yield{reason: "slice over"}
+}
+
+// commitPage writes one page and the cursor behind it.
+func commitPage[T any](ctx context.Context, s *slice, calls []store.Call, to cursor, page lever.Page[T],
+	apply func(context.Context, *store.Tx, lever.Page[T]) error) error {
+	err := s.commit(ctx, calls, func(ctx context.Context, tx *store.Tx) error {
+		n := store.Counts{Bound: 1, Read: int64(len(page.Items))}
+		for _, it := range page.Items {
+			n.Sanitized += int64(it.Sanitized)
+		}
+		tx.Add(n)
+		if err := apply(ctx, tx, page); err != nil {
+			return err
+		}
+		return tx.SaveCursor(ctx, to.encode())
+	})
+	if err == nil {
+		s.w.metrics.Pages.Add(1)
+	}
+	return err
+}
+
+// identity is a record's id, read from its bytes where it could not be decoded; "" if it has none.
+func identity[T interface{ RecordID() string }](it lever.Item[T]) string {
+	if it.Err == nil {
+		return it.Value.RecordID()
+	}
+	var o struct {
+		ID   string `json:"id"`
+		Text string `json:"text"`
+	}
+	_ = json.Unmarshal(it.Raw, &o)
+	if o.ID == "" {
+		return o.Text
+	}
+	return o.ID
+}
+
+// rejected describes an item for the quarantine.
+func rejected[T interface{ RecordID() string }](sc unified.Scope, parent string, it lever.Item[T], err error) store.Rejected {
+	key := identity(it)
+	if key == "" {
+		key = hex.EncodeToString(store.HashRaw(it.Raw))
+	}
+	return store.Rejected{Scope: sc, Key: key, Parent: parent, Reason: err.Error(), Raw: it.Raw}
+}
+
+// met are the ids of a page's records; proven is false when one has none.
+func met[T interface{ RecordID() string }](page lever.Page[T]) (ids []string, proven bool) {
+	proven = true
+	for _, it := range page.Items {
+		id := identity(it)
+		if id == "" {
+			proven = false
+			continue
+		}
+		ids = append(ids, id)
+	}
+	return ids, proven
+}
