@@ -15,6 +15,7 @@ pg_minimum=14
 redis_minimum="6.2"
 pg_bin="" pg_seen=""
 redis_server="" redis_seen=""
+install_log=/dev/null # a file for the package manager's output; services.sh sets it
 
 # Newest first where a folder's name holds a version: the glob sorts upwards, so these are turned.
 pg_folders() {
@@ -37,7 +38,7 @@ pg_major() {
 find_postgres() {
 	local folder major
 	while read -r folder; do
-		[ -x "$folder/initdb" ] && [ -x "$folder/pg_ctl" ] || continue
+		if [ ! -x "$folder/initdb" ] || [ ! -x "$folder/pg_ctl" ]; then continue; fi
 		major=$(pg_major "$folder")
 		[ -n "$major" ] || continue
 		if [ "$major" -ge "$pg_minimum" ]; then

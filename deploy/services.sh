@@ -45,7 +45,7 @@ main() {
 		fast=yes
 		shift
 	fi
-	[ "${1:-}" = -- ] && [ $# -ge 2 ] || usage
+	if [ "${1:-}" != -- ] || [ $# -lt 2 ]; then usage; fi
 	shift
 
 	trap 'on_signal INT 2' INT
@@ -318,8 +318,8 @@ run_command() {
 	if ((signalled > 0)); then
 		status=0
 		wait "$child" || status=$?
-		signal_command KILL # what the command left behind in its group
 	fi
+	if [ -n "$own_group" ]; then signal_command KILL; fi # what the command left behind
 	child=""
 	exit "$status"
 }
@@ -344,7 +344,7 @@ on_exit() {
 	trap '' INT TERM HUP
 	stop_services
 	if [ -n "$watchdog" ]; then
-		echo done >&9
+		echo "done" >&9
 		exec 9>&-
 		wait "$watchdog" 2>/dev/null || true
 	fi
@@ -387,7 +387,7 @@ watch() {
 	trap - EXIT
 	local word="" command
 	read -r word || true
-	if [ "$word" = done ]; then exit 0; fi
+	if [ "$word" = "done" ]; then exit 0; fi
 	find_services
 	if [ -s "$dir/command.pid" ]; then
 		command=$(cat "$dir/command.pid")

@@ -1,0 +1,55 @@
+# Everything here runs without a terminal, asks nothing, and needs no variable set.
+#
+# Variables: VERSION (what `leversync version` prints), DEMO_FLAGS and KEEP=1 (for demo),
+# TEST_FLAGS and PKG (for test, such as TEST_FLAGS='-run TestClaim' PKG=./store).
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO          ?= go
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+PKG         ?= ./...
+TEST_FLAGS  ?=
+DEMO_FLAGS  ?=
+
+# KEEP=1 leaves the demo up until it is interrupted.
+ifneq ($(filter-out 0 no false,$(KEEP)),)
+DEMO_FLAGS  += --keep
+endif
+
+.PHONY: help build test demo lint vuln fmt clean
+
+help: ## list what there is to make
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-7s %s\n' "$$name" "$$does"; done
+
+build: ## build bin/leversync
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/leversync ./cmd/leversync
+
+test: ## run all tests, races watched, on a Postgres and a Redis started for them
+	deploy/services.sh run --fast -- $(GO) test -race -shuffle=on -timeout 15m $(TEST_FLAGS) $(PKG)
+
+demo: build ## sync a simulated Lever account into a Postgres started for it (KEEP=1 leaves it up)
+	deploy/services.sh run -- bin/leversync demo $(DEMO_FLAGS)
+
+lint: ## check formatting, go vet, staticcheck, and shellcheck where it is installed
+	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l); \
+	if [ -n "$$unformatted" ]; then printf 'not formatted (make fmt):\n%s\n' "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) -checks inherit,ST1000,ST1016,ST1020,ST1021,ST1022 ./...
+	@if command -v shellcheck >/dev/null; then shellcheck -x -P deploy -S warning deploy/*.sh .ci/run; \
+	else echo 'lint: no shellcheck here: the shell scripts were not checked'; fi
+
+vuln: ## look for known vulnerabilities in what is called
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	if $(GO) run $(GOVULNCHECK) ./... >"$$log" 2>&1; then tail -n 1 "$$log"; \
+	elif grep -q 'fetching vulnerabilities' "$$log"; then echo 'vuln: skipped: the database (vuln.go.dev) cannot be reached'; \
+	else cat "$$log"; exit 1; fi
+
+fmt: ## format the Go code
+	gofmt -w cmd lever scheduler store worker
+
+clean: ## remove what was built
+	rm -rf bin
