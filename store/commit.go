@@ -30,7 +30,7 @@ type Tx struct {
 
 // Counts is what one transaction did; they are added to the run.
 type Counts struct {
-	Calls, Bound, Throttled, WaitMS                int64
+	Calls, Bound, Polled, Swept, Throttled, WaitMS int64
 	Read, Written, Deleted, Quarantined, Sanitized int64
 }
 
@@ -105,6 +105,8 @@ func (t *Tx) scope(sc unified.Scope) *scopeCounts {
 func (t *Tx) Add(c Counts) {
 	t.counts.Calls += c.Calls
 	t.counts.Bound += c.Bound
+	t.counts.Polled += c.Polled
+	t.counts.Swept += c.Swept
 	t.counts.Throttled += c.Throttled
 	t.counts.WaitMS += c.WaitMS
 	t.counts.Read += c.Read
@@ -117,9 +119,9 @@ func (t *Tx) Add(c Counts) {
 func (t *Tx) addCounts(ctx context.Context) error {
 	c := t.counts
 	if _, err := t.tx.Exec(ctx, `UPDATE runs SET calls = calls + $3, bound = bound + $4, throttled = throttled + $5, wait_ms = wait_ms + $6,
-    read = read + $7, written = written + $8, deleted = deleted + $9, quarantined = quarantined + $10, sanitized = sanitized + $11
+    read = read + $7, written = written + $8, deleted = deleted + $9, quarantined = quarantined + $10, sanitized = sanitized + $11, polled = polled + $12, swept = swept + $13
 WHERE connector_id = $1 AND id = $2`, t.lease.Connector, t.lease.RunID,
-		c.Calls, c.Bound, c.Throttled, c.WaitMS, c.Read, c.Written, c.Deleted, c.Quarantined, c.Sanitized); err != nil {
+		c.Calls, c.Bound, c.Throttled, c.WaitMS, c.Read, c.Written, c.Deleted, c.Quarantined, c.Sanitized, c.Polled, c.Swept); err != nil {
 		return err
 	}
 	for _, sc := range unified.Scopes { // in one order, against deadlocks

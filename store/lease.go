@@ -125,6 +125,8 @@ type Run struct {
 	EndedAt     *time.Time `json:"ended_at"`
 	Calls       int64      `json:"calls"`
 	Bound       int64      `json:"bound"`
+	Polled      int64      `json:"polled"` // of the bound: read because nothing tells of their change
+	Swept       int64      `json:"swept"`  // of the bound: the rolling sweep's slice
 	Throttled   int64      `json:"throttled"`
 	WaitMS      int64      `json:"wait_ms"`
 	Read        int64      `json:"read"`

@@ -130,9 +130,11 @@ func (r *childRun) plan(ctx context.Context) (cursor, error) {
 				return err
 			}
 			if slice > 0 {
-				if _, err := tx.MarkOldest(ctx, r.of, on, int(lever.LaneSweep), slice); err != nil {
+				n, err := tx.MarkOldest(ctx, r.of, on, int(lever.LaneSweep), slice)
+				if err != nil {
 					return err
 				}
+				tx.Add(store.Counts{Swept: n})
 			}
 		}
 		if err := tx.SetFlags(ctx, f.encode()); err != nil {
@@ -161,10 +163,12 @@ func (r *childRun) poll(ctx context.Context, tx *store.Tx, on int, stages []stri
 	if r.of != unified.Applications {
 		return nil
 	}
-	if _, err := tx.MarkStages(ctx, r.of, kindOffers&on, int(lever.LaneIncremental), stages); err != nil {
+	offers, err := tx.MarkStages(ctx, r.of, kindOffers&on, int(lever.LaneIncremental), stages)
+	if err != nil {
 		return err
 	}
-	_, err := tx.MarkInterviewed(ctx, r.of, kindFeedback&on, int(lever.LaneIncremental), r.state.Now.Add(-recently))
+	feedback, err := tx.MarkInterviewed(ctx, r.of, kindFeedback&on, int(lever.LaneIncremental), r.state.Now.Add(-recently))
+	tx.Add(store.Counts{Polled: offers + feedback})
 	return err
 }
 

@@ -42,7 +42,7 @@ func (l wholeList[T]) run(ctx context.Context, s *slice) (store.Outcome, error) 
 	}
 	if c.Phase == phaseList {
 		err := traverse(withScope(ctx, l.scope), s, &c, phaseFinish, l.pages(withScope(ctx, l.scope), c.Token), func(ctx context.Context, tx *store.Tx, page lever.Page[T]) error {
-			return l.apply(ctx, s, tx, page, c.Page, c.Seen)
+			return l.apply(ctx, s, tx, page, c)
 		})
 		if err != nil {
 			return store.Outcome{}, err
@@ -62,10 +62,12 @@ func (l wholeList[T]) run(ctx context.Context, s *slice) (store.Outcome, error) 
 	return store.Outcome{State: "done", Reason: note, Full: true, Pages: c.Page}, err
 }
 
-func (l wholeList[T]) apply(ctx context.Context, s *slice, tx *store.Tx, page lever.Page[T], pageNo, seen int) error {
-	ids, _ := met(page)
-	if err := tx.Met(ctx, pageNo, ids); err != nil {
-		return err
+func (l wholeList[T]) apply(ctx context.Context, s *slice, tx *store.Tx, page lever.Page[T], c cursor) error {
+	if c.Full {
+		ids, _ := met(page)
+		if err := tx.Met(ctx, c.Page, ids); err != nil {
+			return err
+		}
 	}
 	if l.extra != nil {
 		if err := l.extra(ctx, tx, page); err != nil {
@@ -80,7 +82,7 @@ func (l wholeList[T]) apply(ctx context.Context, s *slice, tx *store.Tx, page le
 		err := it.Err
 		var rec unified.Record
 		if err == nil {
-			rec, err = l.record(it, seen+i)
+			rec, err = l.record(it, c.Seen+i)
 		}
 		if err != nil {
 			if err := tx.Quarantine(ctx, rejected(l.scope, "", it, err)); err != nil {
@@ -194,7 +196,7 @@ func runEEO(ctx context.Context, s *slice) (store.Outcome, error) {
 		ctx := withScope(ctx, unified.EEOCs)
 		pages := s.client().EEOResponses(ctx, lever.EEOOptions{CreatedSince: c.Since, Token: c.Token})
 		if err := traverse(ctx, s, &c, phaseFinish, pages, func(ctx context.Context, tx *store.Tx, page lever.Page[lever.EEOResponse]) error {
-			return l.apply(ctx, s, tx, page, c.Page, c.Seen)
+			return l.apply(ctx, s, tx, page, c)
 		}); err != nil {
 			return store.Outcome{}, err
 		}

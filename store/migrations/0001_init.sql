@@ -93,6 +93,8 @@ CREATE TABLE runs (
     ended_at timestamptz,
     calls bigint NOT NULL DEFAULT 0,           -- made
     bound bigint NOT NULL DEFAULT 0,           -- list pages + enabled children of changed parents + what is polled + the sweep's slice
+    polled bigint NOT NULL DEFAULT 0,          -- of the bound: child lists read because nothing tells of their change
+    swept bigint NOT NULL DEFAULT 0,           -- of the bound: the rolling sweep's slice
     throttled bigint NOT NULL DEFAULT 0,       -- answers 429
     wait_ms bigint NOT NULL DEFAULT 0,         -- for the budget
     read bigint NOT NULL DEFAULT 0,

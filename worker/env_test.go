@@ -1,0 +1,291 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"reflect"
+	"slices"
+	"sort"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leversync/leversync/lever/levertest"
+	"github.com/leversync/leversync/scheduler"
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/storetest"
+	"github.com/leversync/leversync/store/unified"
+	"github.com/leversync/leversync/worker"
+	"github.com/leversync/leversync/worker/task"
+)
+
+// env is a whole leversync in one process: a fake Lever, Postgres, Redis, a scheduler, a worker.
+type env struct {
+	t     *testing.T
+	lever *levertest.Server
+	url   string
+	db    *storetest.DB
+	redis *storetest.Redis
+	rdb   *redis.Client
+	queue *task.Queue
+	conn  store.Connector
+	log   *slog.Logger
+}
+
+// fast is a rate at which the budget never waits.
+const fast = 100000
+
+func newEnv(t *testing.T, cfg levertest.Config, rate float64, scopes ...unified.Scope) *env {
+	t.Helper()
+	e := bareEnv(t, cfg)
+	if scopes == nil {
+		scopes = unified.Scopes
+	}
+	var err error
+	e.conn, _, err = e.db.Store.CreateConnector(t.Context(), store.NewConnector{
+		OrgName: "Acme", OriginID: "acme-1", APIKey: "test-key", Scopes: scopes, RateLimit: rate, SyncInterval: 24 * time.Hour,
+	})
+	if err != nil {
+		t.Fatalf("CreateConnector: %v", err)
+	}
+	return e
+}
+
+func bareEnv(t *testing.T, cfg levertest.Config) *env {
+	t.Helper()
+	e := &env{t: t, db: storetest.New(t), redis: storetest.NewRedis(t), lever: levertest.New(cfg)}
+	t.Cleanup(e.lever.Close)
+	url, stop, err := levertest.Serve("127.0.0.1:0", e.lever)
+	if err != nil {
+		t.Fatalf("Serve: %v", err)
+	}
+	t.Cleanup(stop)
+	e.url = url + "/v1"
+	opt, err := redis.ParseURL(e.redis.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.rdb = redis.NewClient(opt)
+	t.Cleanup(func() { _ = e.rdb.Close() })
+	e.queue = task.NewQueue(e.rdb)
+	level := slog.LevelError
+	if os.Getenv("LEVERSYNC_TEST_LOG") != "" {
+		level = slog.LevelDebug
+	}
+	e.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	return e
+}
+
+// start runs a scheduler and a worker until the test ends.
+func (e *env) start(cfg worker.Config) *worker.Worker {
+	e.t.Helper()
+	w := e.startWorker(cfg)
+	e.startScheduler()
+	return w
+}
+
+func (e *env) startWorker(cfg worker.Config) *worker.Worker {
+	e.t.Helper()
+	cfg.Store, cfg.Redis, cfg.LeverURL, cfg.Log = e.db.Store, e.rdb, e.url, e.log
+	w := worker.New(cfg)
+	if err := w.Start(); err != nil {
+		e.t.Fatalf("Start: %v", err)
+	}
+	e.t.Cleanup(w.Shutdown)
+	return w
+}
+
+func (e *env) startScheduler() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	s := scheduler.New(scheduler.Config{Store: e.db.Store, Redis: e.rdb, Log: e.log, Tick: 100 * time.Millisecond, Grace: 2 * time.Second})
+	go func() { defer close(done); _ = s.Run(ctx) }()
+	e.t.Cleanup(func() { cancel(); <-done })
+}
+
+// sync asks for all scopes and waits until they are served.
+func (e *env) sync(full bool) {
+	e.t.Helper()
+	ctx := e.t.Context()
+	var on []unified.Scope
+	enabled, err := e.db.Store.EnabledScopes(ctx, e.conn.ID)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	for _, sc := range unified.Scopes {
+		if enabled[sc] {
+			on = append(on, sc)
+		}
+	}
+	if full {
+		if err := e.db.Store.RequestFull(ctx, e.conn.ID, worker.StreamsOf(on), false); err != nil {
+			e.t.Fatal(err)
+		}
+	}
+	at, err := e.db.Store.Request(ctx, e.conn.ID, on, time.Time{})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	for _, sc := range on {
+		if err := e.queue.Enqueue(ctx, task.Sync{ConnectorID: e.conn.ID, Scope: string(sc), DueAt: &at}, task.Options{}); err != nil {
+			e.t.Fatal(err)
+		}
+	}
+	e.wait(at)
+}
+
+// wait returns when every scope that is on was served, or has ended otherwise, since at.
+func (e *env) wait(at time.Time) {
+	e.t.Helper()
+	deadline := time.Now().Add(3 * time.Minute)
+	for {
+		scopes, err := e.db.Store.Scopes(e.t.Context(), e.conn.ID)
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		waiting := slices.DeleteFunc(scopes, func(s store.ScopeStatus) bool {
+			return !s.Enabled || s.RequestedAt == nil && s.State != "pending" && s.State != "syncing"
+		})
+		if len(waiting) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			e.t.Fatalf("still waiting after 3 min for %+v", waiting)
+		}
+		select {
+		case <-e.t.Context().Done():
+			e.t.Fatal("test over")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// calls are all calls that the fake Lever has counted.
+func (e *env) calls() int { return e.lever.Calls() }
+
+// check compares every scope that is on, field by field, with what the oracle expects.
+func (e *env) check() {
+	e.t.Helper()
+	enabled, err := e.db.Store.EnabledScopes(e.t.Context(), e.conn.ID)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	for _, sc := range unified.Scopes {
+		if enabled[sc] {
+			e.checkScope(sc)
+		}
+	}
+}
+
+func (e *env) checkScope(sc unified.Scope) {
+	e.t.Helper()
+	got := e.records(sc)
+	n, bad := 0, 0
+	for remote, want := range e.lever.Expected(string(sc)) {
+		n++
+		rec, ok := got[remote]
+		if !ok {
+			if bad++; bad <= 5 {
+				e.t.Errorf("%s %q: not there", sc, remote)
+			}
+			continue
+		}
+		delete(got, remote)
+		for field, w := range want {
+			g, there := rec[field]
+			w := e.plain(w)
+			if !there && field != "file_url" || there && !reflect.DeepEqual(normal(g), w) {
+				if bad++; bad <= 5 {
+					e.t.Errorf("%s %q: %s = %s, want %s", sc, remote, field, text(normal(g)), text(w))
+				}
+			}
+		}
+	}
+	for remote := range got {
+		if bad++; bad <= 5 {
+			e.t.Errorf("%s %q: there, but not in the account", sc, remote)
+		}
+	}
+	if bad > 5 {
+		e.t.Errorf("%s: %d differences in all, of %d records", sc, bad, n)
+	}
+}
+
+// records are the rows of a scope's view by remote id.
+func (e *env) records(sc unified.Scope) map[string]map[string]any {
+	e.t.Helper()
+	out := map[string]map[string]any{}
+	for _, row := range storetest.Column[string](e.db, fmt.Sprintf(`SELECT to_jsonb(v) FROM (SELECT * FROM ats.%s WHERE connector_id = $1) v`, sc.Table()), e.conn.ID) {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(row), &m); err != nil {
+			e.t.Fatal(err)
+		}
+		delete(m, "raw")
+		out[m["remote_id"].(string)] = m
+	}
+	return out
+}
+
+// plain turns what the oracle expects into what JSON gives.
+func (e *env) plain(v any) any {
+	switch x := v.(type) {
+	case levertest.Rel:
+		return unified.ID(e.conn.ID, unified.Scope(x.Scope), x.RemoteID).String()
+	case []levertest.Rel:
+		out := []any{}
+		for _, r := range x {
+			out = append(out, e.plain(r))
+		}
+		return ordered(out)
+	case uuid.UUID:
+		return x.String()
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	var out any
+	if err := json.Unmarshal(b, &out); err != nil {
+		e.t.Fatal(err)
+	}
+	return normal(out)
+}
+
+// normal gives times one form, and lists of ids one order.
+func normal(v any) any {
+	switch x := v.(type) {
+	case string:
+		if t, err := time.Parse(time.RFC3339Nano, x); err == nil {
+			return t.UTC().Format(unified.TimeLayout)
+		}
+	case []any:
+		return ordered(x)
+	}
+	return v
+}
+
+func ordered(list []any) any {
+	out := []any{}
+	ids := true
+	for _, v := range list {
+		s, ok := v.(string)
+		if _, err := uuid.Parse(s); !ok || err != nil {
+			ids = false
+		}
+		out = append(out, normal(v))
+	}
+	if ids {
+		sort.Slice(out, func(i, j int) bool { return out[i].(string) < out[j].(string) })
+	}
+	return out
+}
+
+func text(v any) string {
+	b, _ := json.Marshal(v)
+	return string(b)
+}
