@@ -17,17 +17,15 @@ pg_bin="" pg_seen=""
 redis_server="" redis_seen=""
 install_log=/dev/null # a file for the package manager's output; services.sh sets it
 
-# Newest first where a folder's name holds a version: the glob sorts upwards, so these are turned.
+# pg_folders prints where a Postgres may be: first the PATH's, then by version, newest first.
 pg_folders() {
 	local found folder
-	for found in postgres initdb; do
-		if found=$(command -v "$found"); then dirname "$found"; fi
-	done
+	if found=$(command -v initdb); then dirname "$found"; fi
 	for folder in /usr/lib/postgresql/*/bin /usr/libexec/postgresql*/ /usr/pgsql-*/bin \
 		/usr/local/*/bin /usr/local/opt/postgresql*/bin /opt/homebrew/opt/postgresql*/bin \
 		/opt/homebrew/bin /home/linuxbrew/.linuxbrew/opt/postgresql*/bin /usr/local/bin; do
 		echo "${folder%/}"
-	done | sort -rV 2>/dev/null
+	done | sort -rV
 }
 
 # pg_major FOLDER prints the major version of the postgres there, or nothing.
@@ -61,7 +59,7 @@ version_at_least() {
 find_redis() {
 	local name folder version
 	for name in redis-server valkey-server; do
-		for folder in "$(dirname "$(command -v "$name" || echo /usr/bin/x)")" /usr/local/*/bin \
+		for folder in "$(dirname "$(command -v "$name" || echo /usr/bin/none)")" /usr/bin /usr/local/*/bin \
 			/usr/local/bin /opt/homebrew/bin /opt/homebrew/opt/*/bin /home/linuxbrew/.linuxbrew/bin; do
 			[ -x "$folder/$name" ] || continue
 			version=$("$folder/$name" --version 2>/dev/null | sed -n 's/.*v=\([0-9][0-9.]*\).*/\1/p')
