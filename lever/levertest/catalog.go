@@ -247,4 +247,4 @@ func (g *generator) requisition(i int) requisition {
 }
 
 // userRef is the id of some user; users that were deactivated are referred to like others.
-func (g *generator) userRef(r *rng) text { return text(g.id(kindUser, r.n(g.userCount), 0)) }
+func (g *generator) userRef(r *rng) text { return g.userIDs[r.n(g.userCount)] }

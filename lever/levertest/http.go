@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -99,10 +100,17 @@ func (c *call) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (c *call) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
+var templates sync.Map // pattern → template
+
 // templateOf turns a pattern of the mux into a template: "GET /v1/a/{id}" → "/a/:id".
 func templateOf(pattern string) string {
+	if t, ok := templates.Load(pattern); ok {
+		return t.(string)
+	}
 	_, path, _ := strings.Cut(pattern, "/v1")
-	return strings.NewReplacer("{", ":", "}", "").Replace(path)
+	t := strings.NewReplacer("{", ":", "}", "").Replace(path)
+	templates.Store(pattern, t)
+	return t
 }
 
 // answer writes v as JSON.

@@ -1,7 +1,6 @@
 package levertest
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +17,7 @@ type generator struct {
 	start, epoch int64 // ms: the account's first and last moment
 
 	postingTags [][]string // what each posting adds to the tags of its opportunities
+	userIDs     []text
 }
 
 // core is what an opportunity is listed, sorted and filtered by; it costs no allocation.
@@ -109,13 +109,13 @@ func (g *generator) core(n int) core {
 	c.confidential = c.posting >= 0 && confidentialPosting(c.posting)
 	c.stage = g.stageOf(&r, c.posting < 0)
 	c.advanced, c.interacted = c.created, c.created
-	switch r.n(10) { // most were never touched since
+	switch r.n(20) { // most were never touched since
 	case 8:
 		c.interacted++
 	case 9:
 		c.interacted += 2
 	}
-	if c.stage != stageApplicantNew && c.stage != 0 {
+	if c.stage != stageApplicantNew && c.stage != 0 && r.in(400) { // others were put there when they were made
 		c.advanced = r.between(c.created, min(g.epoch, c.created+60*dayMillis))
 	}
 	if at := c.advanced/(5*dayMillis)*(5*dayMillis) + 5*dayMillis; r.in(50) && at < g.epoch {
@@ -163,6 +163,9 @@ func (g *generator) archive(r *rng, c *core) {
 		c.reason = reasonHired
 	}
 	c.archivedAt = r.between(c.interacted, min(g.epoch, c.interacted+30*dayMillis))
+	if r.in(500) { // imported as archived: no clock moved
+		return
+	}
 	c.advanced, c.interacted = c.archivedAt, c.archivedAt
 }
 
@@ -232,15 +235,11 @@ func (g *generator) person(o *opportunity) {
 		o.emails = append(o.emails, "Private."+strconv.Itoa(o.contact)+"@mail.example.com")
 	}
 	for range []int{1, 1, 0, 1, 2}[r.n(5)] {
-		o.phones = append(o.phones, phone{pick(&r, []string{"mobile", "home", "work", "", "-"}), fmt.Sprintf("+44 20 7946 %04d", r.n(10000))})
+		o.phones = append(o.phones, phone{pick(&r, phoneKinds), "+44 20 7946 " + strconv.Itoa(1000+r.n(9000))})
 	}
-	slug := strconv.Itoa(o.contact)
 	for range []int{0, 1, 0, 2}[r.n(4)] {
-		o.links = append(o.links, pick(&r, []string{
-			"linkedin.com/in/example" + slug, "https://www.linkedin.com/in/example" + slug, "https://github.com/example" + slug,
-			"http://example.com/~" + slug, "twitter.com/ex" + slug, "https://medium.com/@ex" + slug, "https://x.com/ex" + slug,
-			"https://dribbble.com/ex" + slug, "ex" + slug + ".wordpress.com", "example.com/portfolio?a=1&b=2",
-		}))
+		form := pick(&r, linkForms)
+		o.links = append(o.links, form[0]+strconv.Itoa(o.contact)+form[1])
 	}
 }
 

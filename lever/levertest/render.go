@@ -13,13 +13,16 @@ type expansion struct{ applications, stage, owner, contact, sourcedBy, followers
 
 // appendQuoted appends s as a JSON string.
 func appendQuoted(b []byte, s string) []byte {
+	ascii := true
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c == 0x7f {
 			q, _ := json.Marshal(s)
 			return append(b, q...)
+		} else if c >= utf8.RuneSelf {
+			ascii = false
 		}
 	}
-	if !utf8.ValidString(s) {
+	if !ascii && !utf8.ValidString(s) {
 		q, _ := json.Marshal(s)
 		return append(b, q...)
 	}

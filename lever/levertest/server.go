@@ -82,6 +82,9 @@ func newServer(cfg Config) *Server {
 		ids: ids{uint64(cfg.Seed)}, count: cfg.Opportunities, userCount: cfg.Users, postingCount: cfg.Postings,
 		epoch: epoch, start: epoch - 3*365*dayMillis,
 	}
+	for i := range cfg.Users {
+		s.gen.userIDs = append(s.gen.userIDs, text(s.gen.id(kindUser, i, 0)))
+	}
 	s.index.ids = s.gen.ids
 	s.latency.Store(int64(cfg.Latency))
 	s.access.init(cfg)

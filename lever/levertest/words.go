@@ -42,5 +42,11 @@ var (
 	places      = []string{"", "Room 1", "Call - 555 0100", "https://meet.example.com/abc", "Büro 3. OG"}
 	subjects    = []string{"Phone screen", "On-site interview", "Technical interview", "Chat with the team"}
 	notes       = []string{"Called, no answer.", "Very good impression.", "Asks for more time.", "Ø availability until May"}
+	phoneKinds  = []string{"mobile", "home", "work", "", "-"}
 	fileNames   = []string{"cover_letter.pdf", "Cover Letter final.docx", "portfolio.pdf", "certificate.png", "Zeugnis (Übersetzung).pdf", "notes.txt"}
+	linkForms   = [][2]string{ // around a number
+		{"linkedin.com/in/example"}, {"https://www.linkedin.com/in/example"}, {"https://github.com/example"}, {"http://example.com/~"},
+		{"twitter.com/ex"}, {"https://medium.com/@ex"}, {"https://x.com/ex"}, {"https://dribbble.com/ex"}, {"ex", ".wordpress.com"},
+		{"example.com/portfolio?a=1&b=", "&c=2"},
+	}
 )
