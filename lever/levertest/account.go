@@ -13,6 +13,7 @@ type doc = map[string]any
 // account is what the oracle reads: the bodies that a client with the server's permissions can get.
 type account interface {
 	opportunities() iter.Seq[doc]       // applications expanded
+	ids() iter.Seq[string]              // of the opportunities
 	opportunity(id string) doc          // nil when it is not there
 	children(id, kind string) []doc     // interviews, feedback, offers, resumes, files
 	list(kind string) []doc             // postings, stages, archive_reasons, users, tags, eeo
@@ -55,6 +56,26 @@ func (g generated) opportunities() iter.Seq[doc] {
 	return func(yield func(doc) bool) {
 		for _, r := range rows {
 			if d := g.number(int(r.n)); d != nil && !yield(d) {
+				return
+			}
+		}
+	}
+}
+
+func (g generated) ids() iter.Seq[string] {
+	g.mu.RLock()
+	rows := slices.Clone(g.index.rows)
+	g.mu.RUnlock()
+	all := g.access.confidential.Load()
+	return func(yield func(string) bool) {
+		for _, r := range rows {
+			g.mu.RLock()
+			there := !r.changed || g.overlay[int(r.n)] != nil
+			if there && !all {
+				there = !g.coreOf(r).confidential
+			}
+			g.mu.RUnlock()
+			if there && !yield(g.gen.id(kindOpportunity, int(r.n), 0)) {
 				return
 			}
 		}

@@ -93,7 +93,7 @@ func TestPermissions(t *testing.T) {
 
 func TestConfidentialRecordsAreHidden(t *testing.T) {
 	t.Parallel()
-	l := newLever(t, levertest.Config{Seed: 1, Opportunities: 2000})
+	l := newLever(t, levertest.Config{Seed: 1, Opportunities: 300, Postings: 20})
 	secret := l.pick(levertest.Confidential)
 	if a := l.get("/opportunities/" + secret + "/interviews"); a.Status != 403 {
 		t.Errorf("a child of a confidential opportunity answers %d, want 403", a.Status)

@@ -102,10 +102,11 @@ func TestSameSeedSameAccount(t *testing.T) {
 		}
 		return out
 	}
-	if read(7) != read(7) {
+	first := read(7)
+	if first != read(7) {
 		t.Error("two accounts of seed 7 differ")
 	}
-	if read(7) == read(8) {
+	if first == read(8) {
 		t.Error("the accounts of seeds 7 and 8 are equal")
 	}
 }

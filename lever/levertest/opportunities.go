@@ -73,6 +73,9 @@ func (s *Server) appendPage(b []byte, rows []row, f *filter, x expansion, limit 
 	b = append(b, `{"data":[`...)
 	n := 0
 	for _, r := range rows {
+		if len(f.stages) > 0 && !slices.Contains(f.stages, int(r.stage)) {
+			continue // the row tells, without its core
+		}
 		c := s.coreOf(r)
 		if !f.holds(&c, func() *opportunity { return s.whole(r, c) }) {
 			continue

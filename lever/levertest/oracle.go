@@ -65,7 +65,7 @@ func newOracle(a account, now int64) *oracle {
 		}
 	}
 	for _, d := range a.list("archive_reasons") {
-		if str(d, "type") == "hired" {
+		if str(d, "type") == "hired" || str(d, "type") == "" && strings.EqualFold(str(d, "text"), "hired") {
 			o.hired[str(d, "id")] = true
 		} else {
 			o.there[Rel{"reject-reasons", str(d, "id")}] = true
@@ -221,7 +221,7 @@ func (o *oracle) applications(yield func(string, map[string]any) bool) {
 			}
 		}
 		r["credited_to"] = o.rel("remote-users", by)
-		if reason := str(d, "archived", "reason"); at(d, "archived") != nil && !o.hired[reason] {
+		if reason := str(d, "archived", "reason"); reason != "" && !o.hired[reason] {
 			r["rejected_at"] = isoOrNil(millis(d, "archived", "archivedAt"))
 			r["reject_reason"] = o.rel("reject-reasons", reason)
 		}
@@ -304,7 +304,7 @@ func (o *oracle) candidate(all []doc) map[string]any {
 // urlTypes are the hosts that say what a link is.
 var urlTypes = map[string]string{
 	"linkedin.com": "SOCIAL_MEDIA", "twitter.com": "SOCIAL_MEDIA", "x.com": "SOCIAL_MEDIA", "facebook.com": "SOCIAL_MEDIA",
-	"github.com": "PORTFOLIO", "gitlab.com": "PORTFOLIO", "behance.net": "PORTFOLIO", "dribbble.com": "PORTFOLIO",
+	"github.com": "PORTFOLIO", "github.io": "PORTFOLIO", "gitlab.com": "PORTFOLIO", "behance.net": "PORTFOLIO", "dribbble.com": "PORTFOLIO",
 	"medium.com": "BLOG", "substack.com": "BLOG", "wordpress.com": "BLOG", "blogspot.com": "BLOG",
 }
 

@@ -44,11 +44,15 @@ func (o *oracle) jobs(yield func(string, map[string]any) bool) {
 		if codes := texts(d, "requisitionCodes"); len(codes) > 0 {
 			code = codes[0]
 		}
+		var private any
+		if c := str(d, "confidentiality"); c != "" {
+			private = c == "confidential"
+		}
 		r := map[string]any{
 			"name": textOrNil(str(d, "text")), "code": textOrNil(code), "status": status, "job_posting_urls": urls,
 			"description":       textOrNil(cmp.Or(str(d, "content", "descriptionHtml"), str(d, "content", "description"))),
 			"remote_created_at": isoOrNil(millis(d, "createdAt")), "remote_updated_at": isoOrNil(millis(d, "updatedAt")),
-			"confidential": str(d, "confidentiality") == "confidential", "departments": departments, "offices": offices,
+			"confidential": private, "departments": departments, "offices": offices,
 			"hiring_managers": o.rels("remote-users", str(d, "hiringManager")), "recruiters": o.rels("remote-users", str(d, "owner")),
 		}
 		if !yield(str(d, "id"), r) {

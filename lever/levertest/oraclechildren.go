@@ -1,6 +1,7 @@
 package levertest
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -8,8 +9,7 @@ import (
 
 // eachChild calls do for the children of one kind of every opportunity, until it returns false.
 func (o *oracle) eachChild(kind string, do func(opportunity string, child doc) bool) {
-	for d := range o.opportunities() {
-		id := str(d, "id")
+	for id := range o.ids() {
 		for _, c := range o.children(id, kind) {
 			if !do(id, c) {
 				return
@@ -91,29 +91,31 @@ func recommendation(d doc) any {
 	if millis(d, "completedAt") == 0 {
 		return nil
 	}
-	ratings := []string{"", "DEFINITELY_NO", "NO", "YES", "STRONG_YES"}
 	for _, f := range objects(d, "fields") {
-		if str(f, "type") != "score-system" {
-			continue
+		if value := str(f, "value"); str(f, "type") == "score-system" && value != "" {
+			return rating(value, objects(f, "options"))
 		}
-		value := str(f, "value")
-		if value == "" {
-			return "NO_DECISION"
-		}
-		if value[0] >= '1' && value[0] <= '4' && (len(value) == 1 || value[1] < '0' || value[1] > '9') {
-			return ratings[value[0]-'0']
-		}
-		options := objects(f, "options")
-		i := slices.IndexFunc(options, func(v doc) bool { return str(v, "text") == value })
-		if i < 0 {
-			return "NO_DECISION"
-		}
-		if len(options) == 1 {
-			return ratings[4]
-		}
-		return ratings[4-(i*3+(len(options)-1)/2)/(len(options)-1)]
 	}
 	return "NO_DECISION"
+}
+
+// rating reads a label by the digit that it starts with, or by its place among the options, best first. Between two verdicts
+// stands the nearer one, in the very middle none; a label that is unknown is the verdict itself.
+func rating(label string, options []doc) string {
+	names := []string{"", "DEFINITELY_NO", "NO", "YES", "STRONG_YES"}
+	if label[0] >= '1' && label[0] <= '4' && (len(label) == 1 || label[1] < '0' || label[1] > '9') {
+		return names[label[0]-'0']
+	}
+	i := slices.IndexFunc(options, func(v doc) bool { return str(v, "text") == label })
+	switch {
+	case i < 0:
+		return label
+	case 2*i == len(options)-1 && i > 0:
+		return "NO_DECISION"
+	case i == 0:
+		return names[4]
+	}
+	return names[int(math.Round(4-3*float64(i)/float64(len(options)-1)))]
 }
 
 func (o *oracle) offers(yield func(string, map[string]any) bool) {

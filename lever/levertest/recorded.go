@@ -157,6 +157,16 @@ func (rec *recording) postingByTags(o doc) any {
 
 func (rec *recording) opportunities() iter.Seq[doc] { return slices.Values(rec.all) }
 
+func (rec *recording) ids() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, d := range rec.all {
+			if !yield(str(d, "id")) {
+				return
+			}
+		}
+	}
+}
+
 func (rec *recording) opportunity(id string) doc { return byID(rec.all, id) }
 
 func (rec *recording) children(id, kind string) []doc { return rec.hung[kind][id] }
