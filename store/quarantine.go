@@ -3,7 +3,10 @@ package store
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -22,10 +25,14 @@ type Rejected struct {
 
 // Quarantine sets a record aside with its bytes. One that is there already, unchanged, writes nothing.
 func (t *Tx) Quarantine(ctx context.Context, r Rejected) error {
+	if r.Raw == nil {
+		r.Raw = []byte{} // nil would be NULL
+	}
 	hash := HashRaw(r.Raw)
 	if r.Key == "" {
 		r.Key = hex.EncodeToString(hash)
 	}
+	r.Key, r.Parent = quarantineKey(r.Key), quarantineKey(r.Parent)
 	var fresh bool
 	err := t.tx.QueryRow(ctx, `WITH old AS (SELECT raw_hash, reason FROM quarantine WHERE connector_id = $1 AND scope = $2 AND key = $3),
 put AS (
@@ -46,11 +53,36 @@ SELECT NOT EXISTS (SELECT FROM old)`,
 	return nil
 }
 
+// maxKey bounds a key in bytes: an index of Postgres takes no more than some 2,700.
+const maxKey = 1000
+
+// quarantineKey is a remote id as the quarantine's keys hold it: the hash of one that a key can't be.
+// What is set aside must never be refused itself.
+func quarantineKey(remoteID string) string {
+	if len(remoteID) > maxKey || !utf8.ValidString(remoteID) || strings.ContainsRune(remoteID, 0) {
+		return hex.EncodeToString(HashRaw([]byte(remoteID)))
+	}
+	return remoteID
+}
+
+// evidence is what is kept of a record that Postgres refused: Lever's body, or the record where that is
+// kept elsewhere.
+func (r row) evidence() []byte {
+	if r.env.Raw != nil {
+		return r.env.Raw
+	}
+	b, err := json.Marshal(r.rec)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
 // release takes records that could now be stored out of quarantine.
 func (t *Tx) release(ctx context.Context, sc unified.Scope, rows []row) error {
 	keys := make([]string, len(rows))
 	for i, r := range rows {
-		keys[i] = r.env.RemoteID
+		keys[i] = quarantineKey(r.env.RemoteID)
 	}
 	tag, err := t.tx.Exec(ctx, `DELETE FROM quarantine WHERE connector_id = $1 AND scope = $2 AND key = ANY($3)`,
 		t.lease.Connector, string(sc), keys)

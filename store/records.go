@@ -17,6 +17,7 @@ type known struct {
 	RawHash  []byte
 	BodyHash []byte
 	Deleted  bool
+	Aside    bool // a later version of it is in quarantine
 }
 
 // Upsert writes the new and the changed of one page's records of one scope. Hashes are compared first: an
@@ -34,17 +35,25 @@ func Upsert[R unified.Record](ctx context.Context, t *Tx, recs []R) error {
 	if err != nil {
 		return err
 	}
-	var changed []row
+	var changed, healed []row
 	fresh := 0
 	for _, r := range rows {
 		k, ok := stored[r.env.ID]
 		if ok && !k.Deleted && bytes.Equal(k.BodyHash, r.bodyHash) && bytes.Equal(k.RawHash, r.rawHash) {
+			if k.Aside {
+				healed = append(healed, r) // it went back to what is stored
+			}
 			continue
 		}
 		if !ok || k.Deleted {
 			fresh++
 		}
 		changed = append(changed, r)
+	}
+	if len(healed) > 0 {
+		if err := t.release(ctx, tab.scope, healed); err != nil {
+			return err
+		}
 	}
 	if len(changed) == 0 {
 		return nil
@@ -84,8 +93,9 @@ func (t *Tx) probe(ctx context.Context, tab *table, rows []row) (map[uuid.UUID]k
 	for i, r := range rows {
 		ids[i] = r.env.ID
 	}
-	got, err := many[known](ctx, t.tx, fmt.Sprintf(`SELECT id, raw_hash, body_hash, deleted_at IS NOT NULL AS deleted
-FROM %s WHERE connector_id = $1 AND id = ANY($2)`, tab.name), t.lease.Connector, ids)
+	got, err := many[known](ctx, t.tx, fmt.Sprintf(`SELECT id, raw_hash, body_hash, deleted_at IS NOT NULL AS deleted,
+    EXISTS (SELECT FROM quarantine q WHERE q.connector_id = $1 AND q.scope = $3 AND q.key = r.remote_id) AS aside
+FROM %s r WHERE connector_id = $1 AND id = ANY($2)`, tab.name), t.lease.Connector, ids, string(tab.scope))
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +122,7 @@ func (t *Tx) upsertCarefully(ctx context.Context, tab *table, rows []row, stored
 			if !refusedValue(err) {
 				return err
 			}
-			if err := t.Quarantine(ctx, Rejected{Scope: tab.scope, Key: r.env.RemoteID, Parent: r.env.Parent, Reason: refusal(err), Raw: r.env.Raw}); err != nil {
+			if err := t.Quarantine(ctx, Rejected{Scope: tab.scope, Key: r.env.RemoteID, Parent: r.env.Parent, Reason: refusal(err), Raw: r.evidence()}); err != nil {
 				return err
 			}
 			continue

@@ -112,6 +112,7 @@ ON CONFLICT (id, connector_id) DO UPDATE SET %[5]s,
 
 // row is a record made ready: its hashes, and its fields as they travel.
 type row struct {
+	rec      unified.Record
 	env      *unified.Envelope
 	rawHash  []byte
 	bodyHash []byte
@@ -119,7 +120,7 @@ type row struct {
 }
 
 func (t *table) row(r unified.Record) (row, error) {
-	out := row{env: r.Base(), values: make([]any, len(t.columns))}
+	out := row{rec: r, env: r.Base(), values: make([]any, len(t.columns))}
 	v := reflect.ValueOf(r).Elem()
 	h := sha256.New()
 	for i, c := range t.columns {
@@ -270,13 +271,11 @@ func typed[T any](vals []any) []*T {
 func (t *table) args(connector uuid.UUID, rows []row) []any {
 	slices.SortFunc(rows, func(a, b row) int { return bytes.Compare(a.env.ID[:], b.env.ID[:]) })
 	ids, remotes, parents := make([]uuid.UUID, len(rows)), make([]string, len(rows)), make([]string, len(rows))
-	raws, rawHashes, bodyHashes := make([]*json.RawMessage, len(rows)), make([][]byte, len(rows)), make([][]byte, len(rows))
+	// Not pointers: pgx would marshal those, and fail where Postgres is to judge.
+	raws, rawHashes, bodyHashes := make([]json.RawMessage, len(rows)), make([][]byte, len(rows)), make([][]byte, len(rows))
 	for i, r := range rows {
 		ids[i], remotes[i], parents[i] = r.env.ID, r.env.RemoteID, r.env.Parent
-		if r.env.Raw != nil {
-			raws[i] = &r.env.Raw
-		}
-		rawHashes[i], bodyHashes[i] = r.rawHash, r.bodyHash
+		raws[i], rawHashes[i], bodyHashes[i] = r.env.Raw, r.rawHash, r.bodyHash
 	}
 	args := []any{connector, ids, remotes, parents, raws, rawHashes, bodyHashes}
 	vals := make([]any, len(rows))

@@ -1,0 +1,154 @@
+package store_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/storetest"
+	"github.com/leversync/leversync/store/unified"
+)
+
+// refused are payloads that jsonb refuses.
+var refused = map[string]string{
+	"number out of range": `{"n":1e200000}`,
+	"escaped NUL":         `{"s":"\u0000"}`,
+	"half a surrogate":    `{"s":"\ud800"}`,
+	"no UTF-8":            "{\"s\":\"\xff\"}",
+	"no JSON":             `{"s":`,
+}
+
+func TestCommitSetsAsideWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c := linked(t, db)
+	l := running(t, db, c.ID, stream)
+	const secret = "s3cret"
+	page := []unified.Record{tag(c.ID, "good 1", "fine")}
+	for name, raw := range refused {
+		r := tag(c.ID, name, secret)
+		r.Raw = json.RawMessage(raw)
+		page = append(page, r)
+	}
+	page = append(page, tag(c.ID, "NUL in a column", secret+"\x00"), tag(c.ID, "bad bytes in a column", "\xff"), tag(c.ID, "good 2", "fine"))
+	bad := int64(len(page) - 2)
+	call := uuid.New()
+	got := commit(t, db, l, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.Log(ctx, []store.Call{{ID: call, ConnectorID: c.ID, Method: "GET", Path: "/tags", Status: 200, StartedAt: l0}}); err != nil {
+			return err
+		}
+		return store.Upsert(ctx, tx, page)
+	})
+	if got.Written != 2 || got.Quarantined != bad || got.Calls != 1 {
+		t.Errorf("Commit of a page with %d refused of %d: written %d, quarantined %d, calls %d; want 2, %d, 1",
+			bad, len(page), got.Written, got.Quarantined, got.Calls, bad)
+	}
+	wantRecords(t, db, c.ID, unified.Tags, 2)
+	wantQuarantined(t, db, c.ID, unified.Tags, bad)
+	list, err := db.Store.Quarantine(t.Context(), c.ID, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range list {
+		if !strings.Contains(q.Reason, "SQLSTATE") || strings.Contains(q.Reason, secret) {
+			t.Errorf("quarantine of %q: reason %q; want an SQLSTATE and no value", q.Key, q.Reason)
+		}
+		if q.RunID == nil || *q.RunID != l.RunID {
+			t.Errorf("quarantine of %q: run %v; want %s", q.Key, q.RunID, l.RunID)
+		}
+	}
+	for name, raw := range refused {
+		if got := storetest.Value[[]byte](db, "SELECT raw FROM quarantine WHERE key = $1", name); string(got) != raw {
+			t.Errorf("quarantine of %q: bytes %q; want %q", name, got, raw)
+		}
+	}
+}
+
+func TestRefusedAgainWritesNothing(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c := linked(t, db)
+	l := running(t, db, c.ID, stream)
+	r := tag(c.ID, "a", "A")
+	r.Raw = json.RawMessage(refused["escaped NUL"])
+	at := func() []string { return storetest.Column[string](db, "SELECT ctid || ' ' || xmin FROM quarantine") }
+	put(t, db, l, r)
+	before := at()
+	if got := put(t, db, l, r); got.Quarantined != 1 || !slices.Equal(at(), before) {
+		t.Errorf("Upsert of what is in quarantine already: counted %d, rows %v; want 1, %v", got.Quarantined, at(), before)
+	}
+	r.Raw = json.RawMessage(refused["number out of range"])
+	put(t, db, l, r)
+	if got := storetest.Value[[]byte](db, "SELECT raw FROM quarantine"); string(got) != string(r.Raw) {
+		t.Errorf("quarantine of a record that changed: bytes %q; want %q", got, r.Raw)
+	}
+	wantQuarantined(t, db, c.ID, unified.Tags, 1)
+}
+
+func TestStoredRecordLeavesQuarantine(t *testing.T) {
+	t.Parallel()
+	for _, careful := range []bool{false, true} {
+		db := storetest.New(t)
+		c := linked(t, db)
+		l := running(t, db, c.ID, stream)
+		r, other := tag(c.ID, "a", "A"), tag(c.ID, "b", "B")
+		r.Raw = json.RawMessage(refused["escaped NUL"])
+		put(t, db, l, r)
+		r.Raw = json.RawMessage(`{}`)
+		want := int64(0)
+		if careful { // another record of its page is refused
+			other.Raw, want = json.RawMessage(refused["no JSON"]), 1
+		}
+		put(t, db, l, r, other)
+		wantStored(t, db, c.ID, r)
+		wantQuarantined(t, db, c.ID, unified.Tags, want)
+		wantRecords(t, db, c.ID, unified.Tags, 2-want)
+	}
+}
+
+// Records made of others' payloads have none of their own, and keys come from outside: neither may make
+// the quarantine itself fail.
+func TestQuarantineTakesAnything(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c := linked(t, db)
+	l := running(t, db, c.ID, stream)
+	put(t, db, l, &unified.Application{
+		Envelope: unified.Envelope{ID: unified.ID(c.ID, unified.Applications, "o1"), RemoteID: "o1"}, Source: new("\x00"),
+	})
+	wantQuarantined(t, db, c.ID, unified.Applications, 1)
+	for _, key := range []string{"", "\x00", "\xff", strings.Repeat("日本", 5000)} {
+		r := tag(c.ID, key, "A")
+		r.Parent, r.Raw = key, json.RawMessage(refused["no JSON"])
+		before := storetest.Value[int64](db, "SELECT quarantined FROM connector_scopes WHERE connector_id = $1 AND scope = 'tags'", c.ID)
+		put(t, db, l, r)
+		put(t, db, l, r)
+		wantQuarantined(t, db, c.ID, unified.Tags, before+1)
+		if key != "" && !strings.ContainsAny(key, "\x00\xff") {
+			r.Raw = json.RawMessage(`{}`)
+			put(t, db, l, r)
+			wantQuarantined(t, db, c.ID, unified.Tags, before)
+		}
+		r.Raw = json.RawMessage(refused["half a surrogate"])
+		commit(t, db, l, func(ctx context.Context, tx *store.Tx) error {
+			return tx.Quarantine(ctx, store.Rejected{Scope: unified.Tags, Key: key, Parent: key, Reason: "no id", Raw: r.Raw})
+		})
+		db.Exec("DELETE FROM quarantine WHERE scope = 'tags'")
+		db.Exec("UPDATE connector_scopes SET quarantined = 0 WHERE scope = 'tags'")
+	}
+}
+
+// wantQuarantined compares a scope's counter with want, and with the rows that are there.
+func wantQuarantined(t *testing.T, db *storetest.DB, connector uuid.UUID, sc unified.Scope, want int64) {
+	t.Helper()
+	counter := storetest.Value[int64](db, "SELECT quarantined FROM connector_scopes WHERE connector_id = $1 AND scope = $2", connector, string(sc))
+	rows := storetest.Value[int64](db, "SELECT count(*) FROM quarantine WHERE connector_id = $1 AND scope = $2", connector, string(sc))
+	if counter != want || rows != want {
+		t.Errorf("quarantine of %s: counter %d, rows %d; want %d", sc, counter, rows, want)
+	}
+}
