@@ -67,14 +67,23 @@ var (
 // Acquire takes the lease of a stream and raises its fence. At most limit leases of one connector are held
 // at a time. A lease that ran out, instead of having been released, marks the run under way as interrupted.
 func (s *Store) Acquire(ctx context.Context, connector uuid.UUID, stream, owner string, limit int) (Lease, Stream, error) {
-	if _, err := s.pool.Exec(ctx, `INSERT INTO streams (connector_id, stream) VALUES ($1, $2) ON CONFLICT DO NOTHING`, connector, stream); err != nil {
-		return Lease{}, Stream{}, err
-	}
-	st, err := one[Stream](ctx, s.pool, `UPDATE streams SET fence = fence + 1, lease_owner = $3, lease_until = now() + $4, wake_at = NULL,
+	var st Stream
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		// One at a time for each connector: two that count at once would both find room for one more.
+		if _, err := tx.Exec(ctx, `SELECT FROM connectors WHERE id = $1 FOR NO KEY UPDATE`, connector); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO streams (connector_id, stream) VALUES ($1, $2) ON CONFLICT DO NOTHING`, connector, stream); err != nil {
+			return err
+		}
+		var err error
+		st, err = one[Stream](ctx, tx, `UPDATE streams SET fence = fence + 1, lease_owner = $3, lease_until = now() + $4, wake_at = NULL,
     interrupted = interrupted OR (run_id IS NOT NULL AND lease_until IS NOT NULL)
 WHERE connector_id = $1 AND stream = $2 AND (lease_until IS NULL OR lease_until < now())
   AND (SELECT count(*) FROM streams o WHERE o.connector_id = $1 AND o.lease_until > now()) < $5
 RETURNING `+streamColumns, connector, stream, owner, LeaseFor, limit)
+		return err
+	})
 	if errors.Is(err, ErrNotFound) {
 		cur, err := s.Stream(ctx, connector, stream)
 		if err != nil {
@@ -107,9 +116,13 @@ func (s *Store) Renew(ctx context.Context, l Lease) error {
 
 // Release gives the lease back. The run under way wants to go on after wakeIn; negative: it ended.
 func (s *Store) Release(ctx context.Context, l Lease, wakeIn time.Duration) error {
+	var wake *time.Duration
+	if wakeIn >= 0 {
+		wake = &wakeIn
+	}
 	_, err := s.pool.Exec(ctx, `UPDATE streams SET lease_owner = NULL, lease_until = NULL,
-    wake_at = CASE WHEN run_id IS NULL OR $4 < interval '0' THEN NULL ELSE now() + $4 END
-WHERE connector_id = $1 AND stream = $2 AND fence = $3`, l.Connector, l.Stream, l.Fence, wakeIn)
+    wake_at = CASE WHEN run_id IS NOT NULL THEN now() + $4::interval END
+WHERE connector_id = $1 AND stream = $2 AND fence = $3`, l.Connector, l.Stream, l.Fence, wake)
 	return err
 }
 
