@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -108,7 +110,9 @@ func (c *Client) exchange(ctx context.Context, r request, req *http.Request, cal
 	call.StartedAt = start.UTC()
 	read := func() { call.Duration = time.Since(start) }
 
-	resp, err := c.http.Do(req.WithContext(callCtx))
+	sent, traced := countSent(callCtx)
+	resp, err := c.http.Do(req.WithContext(traced))
+	c.reportLost(ctx, *call, sent.Load())
 	if err != nil {
 		read()
 		return aftermath{}, transportError(ctx, r.template, err)
@@ -133,6 +137,25 @@ func (c *Client) exchange(ctx context.Context, r request, req *http.Request, cal
 	}
 	call.Records, err = r.decode(body)
 	return aftermath{}, err
+}
+
+// countSent counts how often the transport sends a request: it does so again, by itself, when a connection
+// that it kept turns out to be closed.
+func countSent(ctx context.Context) (*atomic.Int64, context.Context) {
+	n := new(atomic.Int64)
+	return n, httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(i httptrace.WroteRequestInfo) {
+		if i.Err == nil {
+			n.Add(1)
+		}
+	}})
+}
+
+// reportLost tells the log of the sends before the last: Lever may have counted them.
+func (c *Client) reportLost(ctx context.Context, call Call, sent int64) {
+	call.Err, call.Wait = "lever: "+call.PathTemplate+": connection closed before an answer came; sent again", 0
+	for ; sent > 1 && c.onCall != nil; sent-- {
+		c.onCall(ctx, call)
+	}
 }
 
 // refused is what follows from an answer that is not 200.

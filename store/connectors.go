@@ -118,10 +118,10 @@ func (s *Store) SetCadence(ctx context.Context, id uuid.UUID, interval *time.Dur
 }
 
 // NeedRelink marks a connector as refused by Lever: nothing is tried again until it is linked anew.
-// It only does so while the credential is still the one that was refused.
-func (s *Store) NeedRelink(ctx context.Context, id uuid.UUID, reason string, refused time.Time) (bool, error) {
+// It only does so while the credential is the one of the time given; zero: whichever it is.
+func (s *Store) NeedRelink(ctx context.Context, id uuid.UUID, reason string, of time.Time) (bool, error) {
 	tag, err := s.pool.Exec(ctx, `UPDATE connectors c SET status = 'RELINK_NEEDED', status_reason = $2, relink_needed_at = now()
-WHERE id = $1 AND status = 'COMPLETE' AND EXISTS (SELECT FROM credentials k WHERE k.connector_id = c.id AND k.refreshed_at <= $3)`, id, reason, refused)
+WHERE id = $1 AND status = 'COMPLETE' AND ($3::timestamptz IS NULL OR EXISTS (SELECT FROM credentials k WHERE k.connector_id = c.id AND k.refreshed_at <= $3))`, id, reason, nilTime(of))
 	return err == nil && tag.RowsAffected() > 0, err
 }
 

@@ -33,7 +33,8 @@ type Stream struct {
 	WakeAt          *time.Time
 	Failures        int
 	Generation      int64
-	LastStartedAt   *time.Time
+	LastStartedAt   *time.Time // of the last complete traversal
+	LastTriedAt     *time.Time // of the last that ended, however it did
 	LastFullAt      *time.Time
 	LastFullPages   int
 	DeletionsUntil  *time.Time
@@ -45,7 +46,7 @@ type Stream struct {
 	Now             time.Time // Postgres' clock: the only one that leases and watermarks go by
 }
 
-const streamColumns = `fence, run_id, run_started_at, cursor, interrupted, wake_at, failures, generation, last_started_at, last_full_at,
+const streamColumns = `fence, run_id, run_started_at, cursor, interrupted, wake_at, failures, generation, last_started_at, last_tried_at, last_full_at,
     last_full_pages, deletions_until, full_requested, accept_deletions, swept_at, flags,
     coalesce(lease_until > now(), false) AS held, now() AS now`
 
@@ -217,7 +218,7 @@ func (t *Tx) Finish(ctx context.Context, o Outcome) error {
 	}
 	done := o.State == "done"
 	if _, err := t.tx.Exec(ctx, `UPDATE streams SET run_id = NULL, cursor = NULL, wake_at = NULL, interrupted = false, failures = 0,
-    last_started_at = CASE WHEN $3 THEN run_started_at ELSE last_started_at END,
+    last_started_at = CASE WHEN $3 THEN run_started_at ELSE last_started_at END, last_tried_at = run_started_at,
     last_full_at = CASE WHEN $3 AND $4 THEN run_started_at ELSE last_full_at END,
     last_full_pages = CASE WHEN $3 AND $4 THEN $5 ELSE last_full_pages END,
     accept_deletions = accept_deletions AND NOT ($3 AND $4),

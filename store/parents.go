@@ -93,7 +93,7 @@ ON CONFLICT (remote_id, connector_id, scope) DO UPDATE SET person = excluded.per
 // RawOf returns the payloads of all live parents of the persons named, but for those in except.
 func (t *Tx) RawOf(ctx context.Context, persons, except []string) ([]json.RawMessage, error) {
 	rows, err := t.tx.Query(ctx, `SELECT raw FROM parents WHERE connector_id = $1 AND scope = 'applications' AND person = ANY($2)
-AND deleted_at IS NULL AND NOT remote_id = ANY($3)`, t.lease.Connector, persons, except)
+AND deleted_at IS NULL AND NOT remote_id = ANY($3)`, t.lease.Connector, persons, notNil(except))
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +120,14 @@ func (t *Tx) Forget(ctx context.Context, reasons []string) error {
 	return err
 }
 
+// notNil makes a nil slice an empty one: to Postgres nil is NULL, and nothing is in or out of NULL.
+func notNil(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
 // Work is one parent whose children are to be read.
 type Work struct {
 	RemoteID   string
@@ -135,7 +143,7 @@ type Work struct {
 func (s *Store) NextWork(ctx context.Context, connector uuid.UUID, sc unified.Scope, kinds int, except []string, limit int) ([]Work, error) {
 	return many[Work](ctx, s.pool, `SELECT remote_id, person, pending & $3 AS pending, pending_rev, lane, attempts FROM parents
 WHERE connector_id = $1 AND scope = $2 AND pending <> 0 AND pending & $3 <> 0 AND (not_before IS NULL OR not_before <= now()) AND NOT remote_id = ANY($4)
-ORDER BY lane, archived, active_at DESC NULLS LAST LIMIT $5`, connector, string(sc), kinds, except, limit)
+ORDER BY lane, archived, active_at DESC NULLS LAST LIMIT $5`, connector, string(sc), kinds, notNil(except), limit)
 }
 
 // Left is how much child work there is.

@@ -45,7 +45,7 @@ func (t *Tx) SetHiredReasons(ctx context.Context, ids []string) error {
 	if len(changed) == 0 {
 		return nil
 	}
-	if _, err := t.tx.Exec(ctx, `DELETE FROM hired_reasons WHERE connector_id = $1 AND NOT remote_id = ANY($2)`, t.lease.Connector, ids); err != nil {
+	if _, err := t.tx.Exec(ctx, `DELETE FROM hired_reasons WHERE connector_id = $1 AND NOT remote_id = ANY($2)`, t.lease.Connector, notNil(ids)); err != nil {
 		return err
 	}
 	if _, err := t.tx.Exec(ctx, `INSERT INTO hired_reasons (connector_id, remote_id) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING`, t.lease.Connector, ids); err != nil {

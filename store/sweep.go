@@ -11,13 +11,10 @@ import (
 
 // Met notes what a page of a full traversal held.
 func (t *Tx) Met(ctx context.Context, page int, remoteIDs []string) error {
-	if remoteIDs == nil {
-		remoteIDs = []string{} // nil would be NULL
-	}
 	_, err := t.tx.Exec(ctx, `INSERT INTO sweep_pages (connector_id, stream, generation, page, remote_ids)
 SELECT $1, $2, generation, $3, $4 FROM streams WHERE connector_id = $1 AND stream = $2
 ON CONFLICT (connector_id, stream, generation, page) DO UPDATE SET remote_ids = excluded.remote_ids`,
-		t.lease.Connector, t.lease.Stream, page, remoteIDs)
+		t.lease.Connector, t.lease.Stream, page, notNil(remoteIDs))
 	return err
 }
 

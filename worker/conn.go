@@ -17,7 +17,7 @@ import (
 type conn struct {
 	client *lever.Client
 	rate   float64
-	since  time.Time // of the credential it was made for
+	since  time.Time // of the API key that it was made for; zero for OAuth, whose tokens renew themselves
 
 	mu      sync.Mutex
 	latency float64 // seconds a call, smoothed
@@ -35,12 +35,13 @@ func (w *Worker) conn(ctx context.Context, c store.Connector) (*conn, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if k := w.conns[c.ID]; k != nil && k.rate == rate && (cred.Kind == "oauth" || k.since.Equal(cred.RefreshedAt)) {
+	if k := w.conns[c.ID]; k != nil && k.rate == rate && (cred.Kind == "oauth" && k.since.IsZero() || k.since.Equal(cred.RefreshedAt)) {
 		return k, nil
 	}
 	k := &conn{rate: rate, since: cred.RefreshedAt, latency: 0.2}
 	auth := lever.APIKey(cred.Secret)
 	if cred.Kind == "oauth" {
+		k.since = time.Time{}
 		auth = lever.OAuth(&tokens{store: w.store, connector: c.ID, oauth: w.cfg.OAuth})
 	}
 	k.client, err = lever.New(lever.Config{

@@ -89,15 +89,15 @@ func (w *Worker) fanOut(ctx context.Context, c store.Connector, enabled map[unif
 func (w *Worker) advance(ctx context.Context, c store.Connector, sc unified.Scope, enabled map[unified.Scope]bool, due time.Time) error {
 	st := streamOf[sc]
 	for _, name := range StreamsOf([]unified.Scope{sc}) {
-		cur := streams[name]
 		state, err := w.store.Stream(ctx, c.ID, name)
 		if err != nil {
 			return err
 		}
-		if served(state, due) {
-			continue
+		if !served(state, due) {
+			err = w.run(ctx, c, streams[name], enabled, due)
+		} else if state.LastStartedAt == nil || state.LastStartedAt.Before(due) {
+			err = errEnded // it was tried since, in vain
 		}
-		err = w.run(ctx, c, cur, enabled, due)
 		var y *yield
 		switch {
 		case err == nil:
@@ -112,9 +112,10 @@ func (w *Worker) advance(ctx context.Context, c store.Connector, sc unified.Scop
 			w.metrics.Fenced.Add(1)
 			w.log.WarnContext(ctx, "lease lost", "connector_id", c.ID, "stream", name)
 			return nil
-		case errors.Is(err, errEnded) && cur != st && !streams[st.name].soft:
-			return nil // what it needs could not be had; finish has said so
 		case errors.Is(err, errEnded):
+			if slices.Contains(st.needs, name) { // the end of that run has told this scope why
+				return w.store.Settle(ctx, c.ID, sc, due)
+			}
 		default:
 			return err
 		}
@@ -125,9 +126,9 @@ func (w *Worker) advance(ctx context.Context, c store.Connector, sc unified.Scop
 // errEnded means that a run ended without bringing its scopes up to date: refused, or failed for good.
 var errEnded = errors.New("worker: the run ended without success")
 
-// served reports whether a stream was traversed since due, and nothing more is asked of it.
+// served reports whether a stream was traversed since due, or tried to be, and nothing more is asked of it.
 func served(st store.Stream, due time.Time) bool {
-	return st.RunID == nil && !st.FullRequested && st.LastStartedAt != nil && !st.LastStartedAt.Before(due)
+	return st.RunID == nil && !st.FullRequested && st.LastTriedAt != nil && !st.LastTriedAt.Before(due)
 }
 
 // later leaves a successor in the queue: a fresh task, at its tail.

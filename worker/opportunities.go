@@ -199,6 +199,7 @@ func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.I
 	}
 	var parents []store.Parent
 	var apps []*unified.Application
+	var leads []string // without an application: a survey answer hangs on one
 	people := map[string][]lever.Opportunity{}
 	m := o.mapper(o.hired)
 	for _, it := range items {
@@ -215,6 +216,9 @@ func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.I
 			continue
 		}
 		apps, parents = append(apps, app), append(parents, p)
+		if stored && len(it.Value.Applications) == 0 {
+			leads = append(leads, p.RemoteID)
+		}
 		people[p.Person] = append(people[p.Person], it.Value)
 		if stored && k.Person != p.Person {
 			people[k.Person] = append(people[k.Person], nil...) // it was merged into another contact
@@ -229,6 +233,11 @@ func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.I
 	}
 	if o.wants(unified.Applications) {
 		if err := store.Upsert(ctx, tx, apps); err != nil {
+			return err
+		}
+	}
+	if len(leads) > 0 {
+		if err := tx.TombstoneChildren(ctx, []unified.Scope{unified.EEOCs}, leads); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"slices"
 
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/unified"
@@ -11,10 +12,9 @@ import (
 type stream struct {
 	name   string
 	scopes []unified.Scope
-	needs  []string // streams that come first
-	// soft needs are tried once: without them the stream goes on.
-	soft bool
-	run  func(ctx context.Context, s *slice) (store.Outcome, error)
+	needs  []string // streams that come first, and without which it can't run
+	wants  []string // streams that come first, if they can be had
+	run    func(ctx context.Context, s *slice) (store.Outcome, error)
 }
 
 // The streams, by the name of Lever's list.
@@ -45,7 +45,7 @@ func init() { // not in the declaration: the run functions look into the table
 		{name: streamEEO, scopes: []unified.Scope{unified.EEOCs}, run: runEEO},
 		{name: streamPostings, scopes: []unified.Scope{unified.Jobs, unified.Departments, unified.Offices}, run: runPostings},
 		{name: streamQuestions, scopes: []unified.Scope{unified.ScreeningQuestions}, needs: []string{streamPostings}, run: runQuestions},
-		{name: streamOpportunities, scopes: []unified.Scope{unified.Candidates, unified.Applications}, needs: []string{streamArchiveReasons}, soft: true, run: runOpportunities},
+		{name: streamOpportunities, scopes: []unified.Scope{unified.Candidates, unified.Applications}, wants: []string{streamArchiveReasons}, run: runOpportunities},
 		{name: streamChildren, scopes: []unified.Scope{unified.ScheduledInterviews, unified.Scorecards, unified.Offers, unified.Attachments}, needs: []string{streamOpportunities}, run: runChildren},
 	} {
 		streams[s.name] = s
@@ -59,10 +59,8 @@ func init() { // not in the declaration: the run functions look into the table
 func (s *stream) dependents() []*stream {
 	var out []*stream
 	for _, d := range streams {
-		for _, n := range d.needs {
-			if n == s.name && !d.soft {
-				out = append(out, d)
-			}
+		if slices.Contains(d.needs, s.name) {
+			out = append(out, d)
 		}
 	}
 	return out
@@ -79,7 +77,7 @@ func StreamsOf(scopes []unified.Scope) []string {
 			return
 		}
 		seen[name] = true
-		for _, n := range streams[name].needs {
+		for _, n := range slices.Concat(streams[name].wants, streams[name].needs) {
 			add(n)
 		}
 		out = append(out, name)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"iter"
+	"strings"
 
 	"github.com/leversync/leversync/lever"
 	"github.com/leversync/leversync/store"
@@ -96,10 +97,11 @@ func commitPage[T any](ctx context.Context, s *slice, calls []store.Call, to cur
 	return err
 }
 
-// identity is a record's id, read from its bytes where it could not be decoded; "" if it has none.
+// identity is a record's remote id, read from its bytes where it could not be decoded; "" if it has none.
+// It is trimmed, as mapping does: the text of a tag is its id.
 func identity[T interface{ RecordID() string }](it lever.Item[T]) string {
 	if it.Err == nil {
-		return it.Value.RecordID()
+		return strings.TrimSpace(it.Value.RecordID())
 	}
 	var o struct {
 		ID   string `json:"id"`
@@ -107,9 +109,9 @@ func identity[T interface{ RecordID() string }](it lever.Item[T]) string {
 	}
 	_ = json.Unmarshal(it.Raw, &o)
 	if o.ID == "" {
-		return o.Text
+		o.ID = o.Text
 	}
-	return o.ID
+	return strings.TrimSpace(o.ID)
 }
 
 // rejected describes an item for the quarantine.

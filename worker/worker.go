@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -158,8 +157,6 @@ func (l asynqLog) Fatal(args ...any) { l.log.Error("asynq: " + fmt.Sprint(args..
 func skip(format string, args ...any) error {
 	return fmt.Errorf(format+" (%w)", append(args, asynq.SkipRetry)...)
 }
-
-var errPaused = errors.New("worker: paused")
 
 // sleep waits, or returns early when the context ends.
 func sleep(ctx context.Context, d time.Duration) error {

@@ -71,6 +71,7 @@ CREATE TABLE streams (
     failures integer NOT NULL DEFAULT 0,       -- in a row
     generation bigint NOT NULL DEFAULT 0,      -- of full traversals
     last_started_at timestamptz,               -- start of the last complete traversal
+    last_tried_at timestamptz,                 -- start of the last that ended, however it did
     last_full_at timestamptz,                  -- start of the last complete traversal of the whole list
     last_full_pages integer NOT NULL DEFAULT 0,
     deletions_until timestamptz,               -- how far the list of deletions was read

@@ -1,0 +1,181 @@
+package worker_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leversync/leversync/lever"
+	"github.com/leversync/leversync/lever/levertest"
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/storetest"
+	"github.com/leversync/leversync/store/unified"
+	"github.com/leversync/leversync/worker"
+)
+
+func TestASyncSurvivesAnUnkindLever(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string][]levertest.Fault{
+		"429 without a word":  {{Kind: levertest.FaultStatus, Status: 429, Probability: 0.05}},
+		"429 with a second":   {{Kind: levertest.FaultStatus, Status: 429, RetryAfter: "1", Times: 3}},
+		"5xx":                 {{Kind: levertest.FaultStatus, Status: 503, Probability: 0.02}, {Kind: levertest.FaultStatus, Status: 500, Times: 2}},
+		"resets and cuts":     {{Kind: levertest.FaultReset, Probability: 0.02}, {Kind: levertest.FaultTruncate, Probability: 0.02}},
+		"malformed":           {{Kind: levertest.FaultHTML, Probability: 0.01}, {Kind: levertest.FaultCutJSON, Probability: 0.01}},
+		"rows come twice":     {{Match: `^GET /(opportunities|users|postings|tags)$`, Kind: levertest.FaultDuplicate}},
+		"page tokens expire":  {{Match: `^GET /opportunities$`, Kind: levertest.FaultExpiredToken, Times: 1}},
+		"a page names itself": {{Match: `^GET /opportunities$`, Kind: levertest.FaultLoop, Times: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t, levertest.Config{Seed: 20, Opportunities: 120, RatePerSecond: -1, Confidential: true}, fast)
+			for _, f := range faults {
+				if _, err := e.lever.Inject(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e.start(worker.Config{})
+			e.wait(time.Now())
+			waitIdle(e)
+			e.lever.ClearFaults()
+			e.check()
+			if n := storetest.Value[int64](e.db, `SELECT count(*) FROM calls WHERE connector_id = $1`, e.conn.ID); n != int64(e.calls()) {
+				t.Errorf("the sync log has %d calls, Lever counted %d", n, e.calls())
+			}
+		})
+	}
+}
+
+func TestASpoiltRecordIsQuarantinedAndTheRestStored(t *testing.T) {
+	t.Parallel()
+	for _, p := range []struct {
+		poison      levertest.Poison
+		quarantined int64
+		sanitized   bool
+	}{
+		{levertest.PoisonWrongType, 1, false}, {levertest.PoisonNumber, 1, false}, {levertest.PoisonNUL, 0, true}, {levertest.PoisonSurrogate, 0, true},
+	} {
+		t.Run(string(p.poison), func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t, levertest.Config{Seed: 21, Opportunities: 50, RatePerSecond: -1, Confidential: true}, fast)
+			id, _ := e.lever.Pick(levertest.WithApplication)
+			if _, err := e.lever.Inject(levertest.Fault{Match: `^GET /opportunities$`, Kind: levertest.FaultPoison, Poison: p.poison, Record: id}); err != nil {
+				t.Fatal(err)
+			}
+			e.start(worker.Config{})
+			e.wait(time.Now())
+			s := scopeStatus(e, unified.Applications)
+			if s.State != "ok" || s.Quarantined != p.quarantined || s.Records != int64(50)-p.quarantined {
+				t.Errorf("state %s (%s), %d records, %d quarantined; want ok, %d, %d", s.State, s.Reason, s.Records, s.Quarantined, 50-p.quarantined, p.quarantined)
+			}
+			q, err := e.db.Store.Quarantine(t.Context(), e.conn.ID, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if int64(len(q)) != p.quarantined || len(q) > 0 && (q[0].Key != id || q[0].Reason == "") {
+				t.Errorf("quarantine %+v, want %d row of %s with a reason", q, p.quarantined, id)
+			}
+			if n := storetest.Value[int64](e.db, `SELECT sum(sanitized) FROM runs`); (n > 0) != p.sanitized {
+				t.Errorf("%d places cleaned, want some: %v", n, p.sanitized)
+			}
+			e.lever.ClearFaults()
+			e.sync(true)
+			e.check()
+			if s := scopeStatus(e, unified.Applications); s.Quarantined != 0 {
+				t.Errorf("%d quarantined once the record is sound again, want none", s.Quarantined)
+			}
+		})
+	}
+}
+
+func TestRecordedAnswersMapWithoutQuarantine(t *testing.T) {
+	t.Parallel()
+	fsys := fixtures(t)
+	e := bareEnv(t, levertest.Config{RatePerSecond: -1})
+	var err error
+	if e.lever, err = levertest.NewRecorded(fsys, levertest.Config{RatePerSecond: -1, Confidential: true}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.lever.Close)
+	url, stop, err := levertest.Serve("127.0.0.1:0", e.lever)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	e.url = url + "/v1"
+	e.conn, _, err = e.db.Store.CreateConnector(t.Context(), store.NewConnector{OrgName: "Recorded", OriginID: "r", APIKey: "test-key", Scopes: unified.Scopes, RateLimit: fast})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.start(worker.Config{})
+	e.wait(time.Now())
+	e.check()
+	for sc, least := range map[unified.Scope]int64{unified.Applications: 100, unified.Jobs: 6, unified.RemoteUsers: 11, unified.JobInterviewStages: 11,
+		unified.Tags: 53, unified.RejectReasons: 11, unified.EEOCs: 3, unified.Offers: 1, unified.ScheduledInterviews: 1, unified.Scorecards: 1} {
+		if s := scopeStatus(e, sc); s.State != "ok" || s.Records < least || s.Quarantined != 0 {
+			t.Errorf("%s: %s, %d records, %d quarantined; want ok, at least %d, none", sc, s.State, s.Records, s.Quarantined, least)
+		}
+	}
+}
+
+// fixtures is the folder of recorded answers: beside the checkout, or where LEVERSYNC_FIXTURES says.
+func fixtures(t *testing.T) fs.FS {
+	t.Helper()
+	dir := os.Getenv("LEVERSYNC_FIXTURES")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "shared", "fixtures")
+	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		t.Skipf("no recorded answers at %s: set LEVERSYNC_FIXTURES to their folder", dir)
+	}
+	return os.DirFS(dir)
+}
+
+// TestTokensAreRenewedOnce: many workers, one refresh for each expiry, and the pair is saved before its use.
+func TestTokensAreRenewedOnce(t *testing.T) {
+	t.Parallel()
+	e := bareEnv(t, levertest.Config{Seed: 22, Opportunities: 150, RatePerSecond: -1, Confidential: true, TokenLife: time.Hour})
+	access, refresh := e.lever.IssueToken("offline_access opportunities:read:admin applications:read:admin contact:read:admin postings:read:admin " +
+		"stages:read:admin archive_reasons:read:admin tags:read:admin users:read:admin interviews:read:admin feedback:read:admin offers:read:admin " +
+		"files:read:admin resumes:read:admin confidential:access:admin")
+	conn, _, err := e.db.Store.CreateConnector(t.Context(), store.NewConnector{OrgName: "Acme", OriginID: "o", Scopes: unified.DefaultScopes(), RateLimit: fast})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.conn, err = e.db.Store.Link(t.Context(), conn.ID, store.Credential{Kind: "oauth", Secret: access, Refresh: refresh, ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	oauth := lever.OAuthConfig{AuthURL: strings.TrimSuffix(e.url, "/v1"), ClientID: "test-client", ClientSecret: "test-secret", APIBaseURL: e.url}
+	e.lever.ExpireAccessTokens()
+	for range 4 {
+		e.startWorker(worker.Config{OAuth: oauth})
+	}
+	e.startScheduler()
+	e.wait(time.Now())
+	e.checkScope(unified.Applications)
+	if n := e.lever.Refreshes(); n != 1 {
+		t.Errorf("%d refreshes after one expiry with 4 workers, want 1", n)
+	}
+
+	e.lever.ExpireAccessTokens()
+	e.lever.RevokeGrants()
+	at, err := e.db.Store.Request(t.Context(), e.conn.ID, []unified.Scope{unified.Tags}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = at
+	for range 400 {
+		c, err := e.db.Store.Connector(t.Context(), e.conn.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Status == "RELINK_NEEDED" {
+			return
+		}
+		time.Sleep(50 * time.Millisecond) // the worker's doing: there is no signal to wait for
+	}
+	t.Error("a revoked grant did not make the connector RELINK_NEEDED within 20 s")
+}
