@@ -143,6 +143,9 @@ func (e *env) sync(full bool) {
 func (e *env) wait(at time.Time) {
 	e.t.Helper()
 	deadline := time.Now().Add(3 * time.Minute)
+	if d, ok := e.t.Deadline(); ok && time.Until(d) > 20*time.Minute { // a large run, by hand
+		deadline = d.Add(-time.Minute)
+	}
 	for {
 		scopes, err := e.db.Store.Scopes(e.t.Context(), e.conn.ID)
 		if err != nil {
@@ -155,7 +158,7 @@ func (e *env) wait(at time.Time) {
 			return
 		}
 		if time.Now().After(deadline) {
-			e.t.Fatalf("still waiting after 3 min for %+v", waiting)
+			e.t.Fatalf("still waiting for %+v", waiting)
 		}
 		select {
 		case <-e.t.Context().Done():

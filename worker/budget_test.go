@@ -1,0 +1,54 @@
+package worker_test
+
+import (
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/leversync/leversync/lever/levertest"
+	"github.com/leversync/leversync/worker"
+)
+
+// TestTheBudgetIsUsedAndNeverExceeded: a whole first sync at a limited rate. The account's size and the rate
+// are small here; LEVERSYNC_TEST_OPPORTUNITIES and LEVERSYNC_TEST_RATE make them what they are in life.
+func TestTheBudgetIsUsedAndNeverExceeded(t *testing.T) {
+	t.Parallel()
+	n, rate := number(t, "LEVERSYNC_TEST_OPPORTUNITIES", 150), float64(number(t, "LEVERSYNC_TEST_RATE", 50))
+	e := newEnv(t, levertest.Config{Seed: 30, Opportunities: n, RatePerSecond: rate, Burst: 20, Confidential: true}, rate)
+	e.start(worker.Config{})
+	began := time.Now()
+	e.wait(began)
+	took := time.Since(began)
+	e.check()
+	// Each list once, each opportunity's five lists of children, each posting's questions.
+	forms := len(e.lever.Records("postings"))
+	bound := (n+99)/100 + 5*n + forms + 8
+	if got := e.calls(); float64(got) > 1.01*float64(bound) {
+		t.Errorf("%d calls, bound %d: %v", got, bound, e.lever.CallsBy())
+	}
+	if got := e.lever.Throttled(); got != 0 {
+		t.Errorf("%d answers 429 caused, want none", got)
+	}
+	if got := e.lever.MaxInWindow(time.Second); float64(got) > rate*1.02+3 {
+		t.Errorf("%d calls in one second, want at most %g and a burst of 2", got, rate)
+	}
+	use := float64(e.calls()) / rate / took.Seconds()
+	t.Logf("%d opportunities at %g a second: %d calls, bound %d, %.1f s, %.1f %% of the budget used", n, rate, e.calls(), bound, took.Seconds(), 100*use)
+	if use < 0.9 {
+		t.Errorf("%.1f %% of the budget used, want at least 90", 100*use)
+	}
+}
+
+func number(t *testing.T, env string, otherwise int) int {
+	t.Helper()
+	v := os.Getenv(env)
+	if v == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil {
+		t.Fatalf("%s=%q: want a number", env, v)
+	}
+	return n
+}
