@@ -21,18 +21,18 @@ type Due struct {
 // they fall due next. Scopes of a connector that fell due together stay together: they share traversals.
 //
 // The next time is the old one plus the connector's cadence (interval, where it has none of its own), made
-// up to now in whole steps after a downtime, plus a jitter of up to a tenth of it that is the same for all
-// scopes of the connector.
+// up to now in whole steps after a downtime, give or take a jitter of up to a twentieth of it that is the
+// same for all scopes of the connector. It is always in the future.
 func (s *Store) ClaimDue(ctx context.Context, interval time.Duration, limit int) ([]Due, error) {
 	return many[Due](ctx, s.pool, `WITH due AS (
-    SELECT cs.connector_id, cs.scope, cs.next_run_at, coalesce(c.sync_interval_seconds, $1) AS every
+    SELECT cs.connector_id, cs.scope, cs.next_run_at, greatest(coalesce(c.sync_interval_seconds, $1), 1) AS every
     FROM connector_scopes cs JOIN connectors c ON c.id = cs.connector_id
     WHERE cs.enabled AND cs.next_run_at <= now() AND c.status = 'COMPLETE' AND NOT c.paused
     ORDER BY cs.next_run_at, cs.connector_id LIMIT $2 FOR UPDATE OF cs SKIP LOCKED
 )
 UPDATE connector_scopes cs SET requested_at = greatest(cs.requested_at, due.next_run_at), queued_at = now(),
-    next_run_at = due.next_run_at + make_interval(secs => every * (ceil(greatest(extract(epoch FROM now() - due.next_run_at), 1) / every)
-        + 0.1 * (abs(hashtext(due.connector_id::text || due.next_run_at::text)) % 1000) / 1000.0 - 0.05))
+    next_run_at = due.next_run_at + make_interval(secs => every * (ceil(extract(epoch FROM now() - due.next_run_at) / every + 0.05)
+        + 0.1 * (hashtext(due.connector_id::text || due.next_run_at::text) & 1023) / 1024.0 - 0.05))
 FROM due WHERE cs.connector_id = due.connector_id AND cs.scope = due.scope
 RETURNING cs.connector_id, cs.scope, due.next_run_at AS due_at`, interval.Seconds(), limit)
 }

@@ -1,0 +1,142 @@
+package store_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/storetest"
+)
+
+func TestClaimLost(t *testing.T) {
+	t.Parallel()
+	const grace = 10 * time.Second
+	tests := []struct {
+		name  string
+		setup func(t *testing.T, db *storetest.DB, connector uuid.UUID)
+		want  []string // scopes claimed
+	}{
+		{"nothing asked for", func(*testing.T, *storetest.DB, uuid.UUID) {}, nil},
+		{"a run that is held", func(t *testing.T, db *storetest.DB, c uuid.UUID) { begun(t, db, c) }, nil},
+		{"a run whose lease ran out", func(t *testing.T, db *storetest.DB, c uuid.UUID) {
+			begun(t, db, c)
+			expire(db, c, stream)
+		}, []string{"offers"}},
+		{"a run to wake later", func(t *testing.T, db *storetest.DB, c uuid.UUID) {
+			release(t, db, begun(t, db, c), time.Minute)
+		}, nil},
+		{"a run to wake now", func(t *testing.T, db *storetest.DB, c uuid.UUID) { release(t, db, begun(t, db, c), 0) }, nil},
+		{"a run whose wake-up is within the grace", func(t *testing.T, db *storetest.DB, c uuid.UUID) {
+			release(t, db, begun(t, db, c), 0)
+			db.Exec("UPDATE streams SET wake_at = now() - interval '9 s'")
+		}, nil},
+		{"a run whose wake-up never came", func(t *testing.T, db *storetest.DB, c uuid.UUID) {
+			release(t, db, begun(t, db, c), 0)
+			db.Exec("UPDATE streams SET wake_at = now() - interval '11 s'")
+		}, []string{"offers"}},
+		{"a lease that ran out without a run", func(t *testing.T, db *storetest.DB, c uuid.UUID) {
+			held(t, db, c, stream)
+			expire(db, c, stream)
+		}, nil},
+		{"queued within the grace", func(t *testing.T, db *storetest.DB, c uuid.UUID) {
+			db.Exec("UPDATE connector_scopes SET requested_at = now() - interval '1 h', queued_at = now() - interval '19 s' WHERE scope = 'tags'")
+		}, nil},
+		{"queued and never begun", func(t *testing.T, db *storetest.DB, c uuid.UUID) {
+			db.Exec("UPDATE connector_scopes SET requested_at = now() - interval '1 h', queued_at = now() - interval '21 s' WHERE scope = 'tags'")
+		}, []string{"tags"}},
+		{"asked for and never queued", func(t *testing.T, db *storetest.DB, c uuid.UUID) {
+			db.Exec("UPDATE connector_scopes SET requested_at = now() WHERE scope IN ('tags', 'jobs')")
+		}, []string{"jobs", "tags"}},
+		{"queued, and its stream runs", func(t *testing.T, db *storetest.DB, c uuid.UUID) {
+			begun(t, db, c)
+			db.Exec("UPDATE connector_scopes SET requested_at = now(), queued_at = now() - interval '1 h' WHERE scope IN ('tags', 'offers', 'scorecards')")
+		}, []string{"tags"}},
+		{"asked for, and off", func(t *testing.T, db *storetest.DB, c uuid.UUID) {
+			db.Exec("UPDATE connector_scopes SET requested_at = now(), enabled = false WHERE scope = 'tags'")
+		}, nil},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			db := storetest.New(t)
+			c := linked(t, db)
+			tc.setup(t, db, c.ID)
+			var got []string
+			lost, err := db.Store.ClaimLost(t.Context(), grace, 100)
+			for _, l := range lost {
+				got = append(got, l.Scope)
+				if l.ConnectorID != c.ID || l.DueAt.IsZero() {
+					t.Errorf("ClaimLost: %+v; want the connector and a due time", l)
+				}
+			}
+			slices.Sort(got)
+			if err != nil || !slices.Equal(got, tc.want) {
+				t.Errorf("ClaimLost = %q, %v; want %q", got, err, tc.want)
+			}
+			if again, err := db.Store.ClaimLost(t.Context(), grace, 100); err != nil || len(again) != 0 {
+				t.Errorf("ClaimLost at once again = %v, %v; want nothing within the grace", again, err)
+			}
+			if tc.want == nil {
+				return
+			}
+			db.Exec("UPDATE streams SET wake_at = wake_at - interval '11 s' WHERE wake_at <= now()")
+			db.Exec("UPDATE connector_scopes SET queued_at = queued_at - interval '21 s' WHERE queued_at > now() - interval '1 s'")
+			if again, err := db.Store.ClaimLost(t.Context(), grace, 100); err != nil || len(again) != len(tc.want) {
+				t.Errorf("ClaimLost after the grace = %v, %v; want %q again: the claim was lost too", again, err, tc.want)
+			}
+		})
+	}
+}
+
+// begun begins a run for two scopes, offers and scorecards.
+func begun(t *testing.T, db *storetest.DB, connector uuid.UUID) store.Lease {
+	t.Helper()
+	l, err := db.Store.Begin(t.Context(), held(t, db, connector, stream), "backfill", []string{"offers", "scorecards"}, nil, false)
+	if err != nil {
+		t.Fatalf("Begin: %v", err)
+	}
+	return l
+}
+
+func release(t *testing.T, db *storetest.DB, l store.Lease, wakeIn time.Duration) {
+	t.Helper()
+	if err := db.Store.Release(t.Context(), l, wakeIn); err != nil {
+		t.Fatalf("Release: %v", err)
+	}
+}
+
+func TestClaimLostAtOnce(t *testing.T) {
+	t.Parallel()
+	const connectors = 60
+	db := storetest.New(t)
+	manyConnectors(db, connectors)
+	db.Exec("UPDATE connector_scopes SET requested_at = now() WHERE scope = 'tags'")
+	for _, c := range storetest.Column[uuid.UUID](db, "SELECT id FROM connectors LIMIT 10") {
+		begun(t, db, c)
+		expire(db, c, stream)
+	}
+	claimed := make([]int, 8)
+	for i, err := range together(len(claimed), func(i int) error {
+		for {
+			lost, err := db.Store.ClaimLost(t.Context(), time.Minute, 7)
+			if err != nil || len(lost) == 0 {
+				return err
+			}
+			claimed[i] += len(lost)
+		}
+	}) {
+		if err != nil {
+			t.Fatalf("reconciler %d: ClaimLost: %v", i, err)
+		}
+	}
+	var sum int
+	for _, n := range claimed {
+		sum += n
+	}
+	if want := connectors + 10; sum != want {
+		t.Errorf("8 reconcilers at once claimed %v, in all %d; want %d: each once", claimed, sum, want)
+	}
+}
