@@ -112,6 +112,10 @@ func (s *Store) credential(ctx context.Context, q querier, id uuid.UUID, suffix 
 func (s *Store) RenewCredential(ctx context.Context, id uuid.UUID, refused string, renew func(context.Context, Credential) (Credential, error)) (Credential, error) {
 	var out Credential
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		// The row stays locked while Lever is asked, which may take longer than a lease.
+		if _, err := tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '1min'`); err != nil {
+			return err
+		}
 		cur, err := s.credential(ctx, tx, id, " FOR UPDATE")
 		if err != nil {
 			return err

@@ -101,3 +101,29 @@ func TestAcquireWaitsForACommit(t *testing.T) {
 		t.Errorf("Commit after another took the lease = %v; want ErrFenced", err)
 	}
 }
+
+// TestAFrozenHolderKeepsNobodyOut: a process that stops in mid-transaction, or whose machine is lost, has the
+// stream's row locked. Postgres ends its transaction once the lease could have run out.
+func TestAFrozenHolderKeepsNobodyOut(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	s, err := store.Open(t.Context(), store.Config{URL: db.URL, LeaseFor: 300 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	frozen := running(t, db, linked(t, db).ID, stream)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err = s.Commit(t.Context(), frozen, func(context.Context, *store.Tx) error { // which then does nothing
+		expire(db, frozen.Connector, stream) // waits until the row's lock is gone
+		_, _, err := s.Acquire(ctx, frozen.Connector, stream, "another", 100)
+		if err != nil {
+			t.Errorf("Acquire of a lease whose holder froze in mid-transaction: %v", err)
+		}
+		return nil
+	})
+	if err == nil {
+		t.Error("the frozen holder's transaction was committed after another had taken its lease")
+	}
+}

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Lease is the right to run one stream of one connector. It holds until LeaseFor has passed without
+// Lease is the right to run one stream of one connector. It holds until Config.LeaseFor has passed without
 // renewal; the fence is what every commit checks.
 type Lease struct {
 	Connector uuid.UUID
@@ -20,8 +20,11 @@ type Lease struct {
 	RunID     uuid.UUID // zero: no run is under way
 }
 
-// LeaseFor is how long a lease holds without renewal. A worker that died is replaced after it.
-const LeaseFor = 8 * time.Second
+// DefaultLease is how long a lease holds without renewal. A worker that died is replaced after it.
+const DefaultLease = 8 * time.Second
+
+// LeaseFor is how long this store's leases hold without renewal.
+func (s *Store) LeaseFor() time.Duration { return s.leaseFor }
 
 // Stream is the state of one traversal of a Lever list.
 type Stream struct {
@@ -82,7 +85,7 @@ func (s *Store) Acquire(ctx context.Context, connector uuid.UUID, stream, owner 
     interrupted = interrupted OR (run_id IS NOT NULL AND lease_until IS NOT NULL)
 WHERE connector_id = $1 AND stream = $2 AND (lease_until IS NULL OR lease_until < now())
   AND (SELECT count(*) FROM streams o WHERE o.connector_id = $1 AND o.lease_until > now()) < $5
-RETURNING `+streamColumns, connector, stream, owner, LeaseFor, limit)
+RETURNING `+streamColumns, connector, stream, owner, s.leaseFor, limit)
 		return err
 	})
 	if errors.Is(err, ErrNotFound) {
@@ -105,10 +108,10 @@ RETURNING `+streamColumns, connector, stream, owner, LeaseFor, limit)
 	return l, st, nil
 }
 
-// Renew keeps the lease for another LeaseFor, or returns ErrFenced.
+// Renew keeps the lease for another Config.LeaseFor, or returns ErrFenced.
 func (s *Store) Renew(ctx context.Context, l Lease) error {
 	tag, err := s.pool.Exec(ctx, `UPDATE streams SET lease_until = now() + $4 WHERE connector_id = $1 AND stream = $2 AND fence = $3 AND lease_until IS NOT NULL`,
-		l.Connector, l.Stream, l.Fence, LeaseFor)
+		l.Connector, l.Stream, l.Fence, s.leaseFor)
 	if err == nil && tag.RowsAffected() == 0 {
 		return ErrFenced
 	}

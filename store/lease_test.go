@@ -122,15 +122,15 @@ func TestRenewAndRelease(t *testing.T) {
 		return storetest.Value[time.Duration](db, "SELECT coalesce(lease_until - now(), interval '-1 d') FROM streams")
 	}
 	expire(db, c.ID, stream)
-	if err := db.Store.Renew(t.Context(), l); err != nil || until() < store.LeaseFor/2 {
-		t.Errorf("Renew of a lease that ran out and nobody took = %v, holds for %s; want nil, %s", err, until(), store.LeaseFor)
+	if err := db.Store.Renew(t.Context(), l); err != nil || until() < store.DefaultLease/2 {
+		t.Errorf("Renew of a lease that ran out and nobody took = %v, holds for %s; want nil, %s", err, until(), store.DefaultLease)
 	}
 	expire(db, c.ID, stream)
 	next := held(t, db, c.ID, stream)
 	if err := db.Store.Renew(t.Context(), l); !errors.Is(err, store.ErrFenced) {
 		t.Errorf("Renew of a lost lease = %v; want ErrFenced", err)
 	}
-	if err := db.Store.Release(t.Context(), l, time.Hour); err != nil || until() < store.LeaseFor/2 {
+	if err := db.Store.Release(t.Context(), l, time.Hour); err != nil || until() < store.DefaultLease/2 {
 		t.Errorf("Release of a lost lease = %v, the holder's holds for %s; want it untouched", err, until())
 	}
 	if err := db.Store.Release(t.Context(), next, time.Minute); err != nil {

@@ -45,12 +45,15 @@ type Config struct {
 	Keys *Keyring
 	// StatementTimeout ends a statement that hangs; 0 means one minute.
 	StatementTimeout time.Duration
+	// LeaseFor is how long a lease holds without renewal; 0 means DefaultLease. All processes must agree.
+	LeaseFor time.Duration
 }
 
 // Store is leversync's Postgres. Safe for concurrent use.
 type Store struct {
-	pool *pgxpool.Pool
-	keys *Keyring
+	pool     *pgxpool.Pool
+	keys     *Keyring
+	leaseFor time.Duration
 }
 
 // searchPath makes plain table names mean ours.
@@ -70,10 +73,16 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if timeout == 0 {
 		timeout = time.Minute
 	}
+	if c.LeaseFor == 0 {
+		c.LeaseFor = DefaultLease
+	}
 	rp := pc.ConnConfig.RuntimeParams
 	rp["search_path"] = searchPath
 	rp["application_name"] = "leversync"
 	rp["statement_timeout"] = fmt.Sprint(timeout.Milliseconds())
+	// A process that freezes, or whose machine is lost, in mid-transaction keeps its rows locked: nobody could
+	// take over its leases, although they have run out.
+	rp["idle_in_transaction_session_timeout"] = fmt.Sprint(c.LeaseFor.Milliseconds())
 	rp["timezone"] = "UTC"
 	pc.MaxConnLifetimeJitter = 5 * time.Minute
 	pc.ConnConfig.ConnectTimeout = 5 * time.Second
@@ -81,7 +90,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: connect: %w", err)
 	}
-	return &Store{pool: pool, keys: c.Keys}, nil
+	return &Store{pool: pool, keys: c.Keys, leaseFor: c.LeaseFor}, nil
 }
 
 // redactParse drops what pgx says of the connection string: it may hold the password.
@@ -103,7 +112,7 @@ func Away(err error) bool {
 	var pe *pgconn.PgError
 	if errors.As(err, &pe) {
 		switch pe.Code {
-		case "57P01", "57P02", "57P03", "53300", "08000", "08003", "08006":
+		case "25P03", "57P01", "57P02", "57P03", "53300", "08000", "08003", "08006":
 			return true
 		}
 		return false

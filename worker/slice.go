@@ -93,10 +93,11 @@ func (s *slice) finish(ctx context.Context, o store.Outcome) error {
 // heartbeat keeps the lease until stop is called, and ends the context with ErrFenced when it is lost.
 func (s *slice) heartbeat(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	lease := s.w.store.LeaseFor()
 	stopped := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		t := time.NewTicker(store.LeaseFor / 4)
+		t := time.NewTicker(lease / 4)
 		defer t.Stop()
 		last := time.Now()
 		for {
@@ -107,7 +108,7 @@ func (s *slice) heartbeat(ctx context.Context) (context.Context, func()) {
 				return
 			case <-t.C:
 			}
-			rctx, done := context.WithTimeout(ctx, store.LeaseFor/2)
+			rctx, done := context.WithTimeout(ctx, lease/2)
 			err := s.w.store.Renew(rctx, s.lease)
 			done()
 			switch {
@@ -116,7 +117,7 @@ func (s *slice) heartbeat(ctx context.Context) (context.Context, func()) {
 			case err == store.ErrFenced:
 				cancel(store.ErrFenced)
 				return
-			case time.Since(last) > store.LeaseFor: // Postgres is away: somebody else may hold it by now
+			case time.Since(last) > lease: // Postgres is away: somebody else may hold it by now
 				cancel(err)
 				return
 			}

@@ -15,8 +15,9 @@ import (
 // setupTimeout bounds each step that a test's database needs besides the test itself.
 const setupTimeout = time.Minute
 
-// encryptionKey seals the credentials of tests: base64 of 32 bytes, as LEVERSYNC_ENCRYPTION_KEY.
-const encryptionKey = "bGV2ZXJzeW5jIHRlc3RzIHNlYWwgd2l0aCB0aGlzIDE="
+// EncryptionKey seals the credentials of tests, in the form of LEVERSYNC_ENCRYPTION_KEY: for processes that a test
+// starts. It is base64 of 32 bytes.
+const EncryptionKey = "bGV2ZXJzeW5jIHRlc3RzIHNlYWwgd2l0aCB0aGlzIDE="
 
 // DB is a migrated database that belongs to one test.
 type DB struct {
@@ -69,7 +70,7 @@ func clone(t testing.TB, server, template string) string {
 
 func openStore(t testing.TB, url string) *store.Store {
 	t.Helper()
-	keys, err := store.ParseKeyring(encryptionKey)
+	keys, err := store.ParseKeyring(EncryptionKey)
 	if err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
