@@ -2,9 +2,7 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/bits"
 	"time"
 
 	"github.com/leversync/leversync/lever"
@@ -42,21 +40,16 @@ type childRun struct {
 	kinds   []childKind
 	enabled int // bit set of lists to read
 	flags   flags
-	refused map[int]int  // by kind: refusals since the run's last success
-	allowed map[int]bool // by kind: Lever let us read one
-	open    map[string]*openParent
-}
-
-// openParent is a parent that is being read.
-type openParent struct {
-	work  store.Work
-	left  int  // lists not yet read
-	whole bool // all lists that are on are being read
+	forbade int            // lists that Postgres knows to be forbidden
+	refused map[int]int    // by kind: refusals since the run's last success
+	allowed map[int]bool   // by kind: Lever let us read one
+	open    map[string]int // parents being read, and how many of their lists are not written yet
 }
 
 func (r *childRun) run(ctx context.Context) (store.Outcome, error) {
-	r.refused, r.allowed, r.open = map[int]int{}, map[int]bool{}, map[string]*openParent{}
+	r.refused, r.allowed, r.open = map[int]int{}, map[int]bool{}, map[string]int{}
 	r.flags = r.slice.flags()
+	r.forbade = r.flags.Forbidden
 	r.enabled = kindsOf(r.kinds, r.slice.enabled)
 	c, err := r.cursor()
 	if err != nil {
@@ -142,7 +135,7 @@ func (r *childRun) plan(ctx context.Context) (cursor, error) {
 		}
 		return tx.SaveCursor(ctx, c.encode())
 	})
-	r.flags = f
+	r.flags, r.forbade = f, f.Forbidden
 	c.Ready = slice > 0
 	return c, err
 }
@@ -181,102 +174,63 @@ func (r *childRun) sweepSlice(total int64) int {
 	return int(min(float64(total)*float64(since)/float64(r.w.cfg.SweepPeriod), float64(total)))
 }
 
-// result is one list of one parent, read or failed.
-type result struct {
-	parent string
-	kind   childKind
-	got    children
-	err    error
-	gone   bool // Lever does not know the parent either
-}
-
 // job is one list to read.
 type job struct {
-	work store.Work
-	kind childKind
+	work  store.Work
+	kind  childKind
+	whole bool // all lists of the parent that are on are being read
 }
 
-// read works until nothing is left, the slice is over, or something stops it.
+// result is a job done: a list read, or why it could not be.
+type result struct {
+	job
+	got   children
+	calls []store.Call
+	err   error
+	gone  bool // Lever does not know the parent either
+}
+
+// read works until nothing is left, the slice is over, or something stops it. Lists are fetched side by
+// side; what is read is written in groups, one after the other, while more is fetched.
 func (r *childRun) read(ctx context.Context) error {
 	hired, err := r.w.store.HiredReasons(ctx, r.connector.ID)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	m := r.mapper(hired)
-	results := make(chan result)
-	flying := 0
-	defer func() { // leave no reader behind; what it brings is read again
+	p := &pipeline{childRun: r, mapper: r.mapper(hired), results: make(chan result), written: make(chan written)}
+	defer func() { // leave no goroutine behind; what a reader brings now is read again
 		cancel()
-		for ; flying > 0; flying-- {
-			<-results
-		}
+		p.settle()
 	}()
-	var queue []job
-	var group []result
-	var stop error
-	var oldest time.Time
 	tick := time.NewTicker(groupAge / 4)
 	defer tick.Stop()
-	empty := false
 	for {
-		if stop == nil && r.over() {
-			stop = &yield{reason: "slice over"}
+		if err := p.feed(ctx); err != nil {
+			return err
 		}
-		if stop == nil && !empty && len(queue) < r.conn.width() {
-			more, err := r.refill(ctx)
-			if err != nil {
-				return err
-			}
-			queue, empty = append(queue, more...), len(more) == 0
-		}
-		for stop == nil && len(queue) > 0 && flying < r.conn.width() && len(group) < 2*groupSize {
-			j := queue[0]
-			queue = queue[1:]
-			if r.flags.Forbidden&j.kind.bit != 0 {
-				r.drop(j)
-				continue
-			}
-			flying++
-			go func() { results <- r.fetch(ctx, m, j) }()
-		}
-		if len(group) >= groupSize || len(group) > 0 && (flying == 0 || time.Since(oldest) > groupAge) {
-			if err := r.write(ctx, group); err != nil {
-				return err
-			}
-			group, empty = group[:0:0], false
+		if p.flush(ctx) {
 			continue
 		}
-		if flying == 0 && len(queue) == 0 || flying == 0 && stop != nil {
-			if stop != nil {
-				return stop
+		if p.idle() {
+			if p.stop != nil {
+				return p.stop
 			}
-			if empty {
+			if p.empty {
 				return r.rest(ctx)
 			}
 			continue
 		}
 		select {
-		case res := <-results:
-			flying--
-			if err := r.verdict(&res); err != nil {
-				var wait *yield
-				if errors.As(err, &wait) && wait.after <= shortWait && stop == nil {
-					queue = append([]job{{work: r.open[res.parent].work, kind: res.kind}}, queue...)
-					if err := sleep(ctx, wait.after); err != nil {
-						return err
-					}
-					continue
-				}
-				if stop == nil || !errors.As(err, &wait) {
-					stop = err
-				}
-				continue
+		case res := <-p.results:
+			p.flying--
+			if err := p.take(ctx, res); err != nil {
+				return err
 			}
-			if len(group) == 0 {
-				oldest = time.Now()
+		case w := <-p.written:
+			if err := p.wrote(w); err != nil {
+				return err
 			}
-			group = append(group, res)
 		case <-tick.C:
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -284,63 +238,8 @@ func (r *childRun) read(ctx context.Context) error {
 	}
 }
 
-// refill takes more parents from Postgres.
-func (r *childRun) refill(ctx context.Context) ([]job, error) {
-	on := r.enabled &^ r.flags.Forbidden
-	if on == 0 {
-		return nil, nil
-	}
-	except := make([]string, 0, len(r.open))
-	for id := range r.open {
-		except = append(except, id)
-	}
-	works, err := r.w.store.NextWork(ctx, r.connector.ID, r.of, on, except, 50)
-	if err != nil {
-		return nil, err
-	}
-	var jobs []job
-	for _, w := range works {
-		r.open[w.RemoteID] = &openParent{work: w, left: bits.OnesCount(uint(w.Pending)), whole: w.Pending == on}
-		for _, k := range r.kinds {
-			if w.Pending&k.bit != 0 {
-				jobs = append(jobs, job{work: w, kind: k})
-			}
-		}
-	}
-	return jobs, nil
-}
-
-// drop leaves a list out that turned out to be forbidden.
-func (r *childRun) drop(j job) {
-	if p := r.open[j.work.RemoteID]; p != nil {
-		if p.left--; p.left == 0 {
-			delete(r.open, j.work.RemoteID)
-		}
-	}
-}
-
-// fetch reads one list. Where Lever does not know it, it asks for the parent: is that gone too?
-func (r *childRun) fetch(ctx context.Context, m mapper, j job) result {
-	ctx = withScope(lever.WithLane(withAttempt(ctx, j.work.Attempts+1), lever.Lane(j.work.Lane)), j.kind.scope)
-	res := result{parent: j.work.RemoteID, kind: j.kind}
-	res.got, res.err = j.kind.read(ctx, r.client(), m, j.work)
-	if lever.Classify(res.err) == lever.VerdictGone {
-		var err error
-		if r.of == unified.Applications {
-			_, err = r.client().Opportunity(ctx, j.work.RemoteID)
-		} else {
-			_, err = r.client().Posting(ctx, j.work.RemoteID)
-		}
-		res.gone = lever.Classify(err) == lever.VerdictGone
-		if err != nil && !res.gone {
-			res.err = err
-		}
-	}
-	return res
-}
-
 // verdict turns a result's error into what becomes of it; its own error stops the run.
-func (r *childRun) verdict(res *result) error {
+func (r *childRun) verdict(res result) error {
 	bit := res.kind.bit
 	switch v := lever.Classify(res.err); v {
 	case lever.VerdictOK:
@@ -351,10 +250,9 @@ func (r *childRun) verdict(res *result) error {
 			r.flags.Forbidden |= bit
 		}
 	case lever.VerdictTransient, lever.VerdictMalformed:
-		r.log.Warn("child list put off", "kind", res.kind.name, "parent", res.parent, "attempt", r.open[res.parent].work.Attempts+1, "error", res.err)
+		r.log.Warn("child list put off", "kind", res.kind.name, "parent", res.work.RemoteID, "attempt", res.work.Attempts+1, "error", res.err)
 	case lever.VerdictThrottled:
-		after := lever.RetryAfter(res.err)
-		return &yield{after: after, reason: res.err.Error()}
+		return &yield{after: lever.RetryAfter(res.err), reason: res.err.Error()}
 	default:
 		return res.err
 	}

@@ -14,43 +14,33 @@ import (
 type mapper = mapping.Mapper
 
 // write commits a group of results: records, what is gone from each list, what is done, and the calls.
-func (r *childRun) write(ctx context.Context, group []result) error {
-	hired, err := r.w.store.HiredReasons(ctx, r.connector.ID)
-	if err != nil {
-		return err
+func (p *pipeline) write(ctx context.Context, group []result, f flags) error {
+	r := p.childRun
+	calls := r.rec.take() // those that brought nothing
+	for _, res := range group {
+		calls = append(calls, res.calls...)
 	}
-	before := r.slice.flags()
-	err = r.commit(ctx, r.rec.take(), func(ctx context.Context, tx *store.Tx) error {
+	return r.commit(ctx, calls, func(ctx context.Context, tx *store.Tx) error {
 		for _, k := range r.kinds {
 			if err := r.writeKind(ctx, tx, k, group); err != nil {
 				return err
 			}
 		}
-		if err := r.writeGone(ctx, tx, group, hired); err != nil {
+		if err := r.writeGone(ctx, tx, group, p.mapper.Hired); err != nil {
 			return err
 		}
 		if err := r.writeProgress(ctx, tx, group); err != nil {
 			return err
 		}
-		if r.flags.Forbidden == before.Forbidden {
+		if f.Forbidden == r.forbade {
 			return nil
 		}
-		if err := tx.DropWork(ctx, r.of, r.flags.Forbidden); err != nil {
+		r.forbade = f.Forbidden
+		if err := tx.DropWork(ctx, r.of, f.Forbidden); err != nil {
 			return err
 		}
-		return tx.SetFlags(ctx, r.flags.encode())
+		return tx.SetFlags(ctx, f.encode())
 	})
-	if err != nil {
-		return err
-	}
-	for _, res := range group {
-		if p := r.open[res.parent]; p != nil {
-			if p.left--; p.left == 0 {
-				delete(r.open, res.parent)
-			}
-		}
-	}
-	return nil
 }
 
 // writeKind writes one kind of list of all parents of the group at once.
@@ -69,7 +59,7 @@ func (r *childRun) writeKind(ctx context.Context, tx *store.Tx, k childKind, gro
 			}
 		}
 		if len(res.got.rejected) == 0 {
-			whole = append(whole, res.parent)
+			whole = append(whole, res.work.RemoteID)
 		}
 	}
 	if err := store.Upsert(ctx, tx, recs); err != nil {
@@ -91,8 +81,8 @@ func (r *childRun) writeKind(ctx context.Context, tx *store.Tx, k childKind, gro
 func (r *childRun) writeGone(ctx context.Context, tx *store.Tx, group []result, hired map[string]bool) error {
 	var gone []string
 	for _, res := range group {
-		if res.gone && !slices.Contains(gone, res.parent) {
-			gone = append(gone, res.parent)
+		if res.gone && !slices.Contains(gone, res.work.RemoteID) {
+			gone = append(gone, res.work.RemoteID)
 		}
 	}
 	if len(gone) == 0 {
@@ -109,25 +99,24 @@ func (r *childRun) writeProgress(ctx context.Context, tx *store.Tx, group []resu
 	done := map[string]*store.Done{}
 	var order []string
 	for _, res := range group {
-		p := r.open[res.parent]
 		failed := res.err != nil && (lever.Classify(res.err) == lever.VerdictTransient || lever.Classify(res.err) == lever.VerdictMalformed)
-		if failed && p.work.Attempts+1 < maxAttempts {
-			if err := tx.PutOff(ctx, r.of, res.parent, backoff(p.work.Attempts+1)); err != nil {
+		if failed && res.work.Attempts+1 < maxAttempts {
+			if err := tx.PutOff(ctx, r.of, res.work.RemoteID, backoff(res.work.Attempts+1)); err != nil {
 				return err
 			}
 			continue
 		}
 		if failed {
-			if err := tx.Quarantine(ctx, store.Rejected{Scope: res.kind.scope, Key: "list of " + res.parent, Parent: res.parent,
+			if err := tx.Quarantine(ctx, store.Rejected{Scope: res.kind.scope, Key: "list of " + res.work.RemoteID, Parent: res.work.RemoteID,
 				Reason: fmt.Sprintf("%s could not be read in %d attempts: %v", res.kind.name, maxAttempts, res.err), Raw: []byte("{}")}); err != nil {
 				return err
 			}
 		}
-		d := done[res.parent]
+		d := done[res.work.RemoteID]
 		if d == nil {
-			d = &store.Done{RemoteID: res.parent, PendingRev: p.work.PendingRev, All: p.whole}
-			done[res.parent] = d
-			order = append(order, res.parent)
+			d = &store.Done{RemoteID: res.work.RemoteID, PendingRev: res.work.PendingRev, All: res.whole}
+			done[res.work.RemoteID] = d
+			order = append(order, res.work.RemoteID)
 		}
 		d.Kinds |= res.kind.bit
 	}

@@ -67,6 +67,11 @@ func (r *recorder) add(ctx context.Context, c lever.Call) {
 	})
 }
 
+// fork is an empty recorder of the same run, for calls that are to be kept apart.
+func (r *recorder) fork() *recorder {
+	return &recorder{connector: r.connector, run: r.run, stream: r.stream, attempt: r.attempt}
+}
+
 // take returns the calls gathered, which are then the caller's to write.
 func (r *recorder) take() []store.Call {
 	r.mu.Lock()

@@ -1,0 +1,110 @@
+package worker_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/leversync/leversync/lever/levertest"
+	"github.com/leversync/leversync/store/unified"
+	"github.com/leversync/leversync/worker"
+	"github.com/leversync/leversync/worker/task"
+)
+
+// asynqEnv names the asynq command line tool, where it isn't on the PATH as asynq.
+const asynqEnv = "LEVERSYNC_ASYNQ"
+
+// TestAskedByHandANewOpportunityArrives: no scheduler runs, so that what arrives is the enqueued task's doing.
+// TestATaskByHandStartsASync counts the calls that such a task makes.
+func TestAskedByHandANewOpportunityArrives(t *testing.T) {
+	t.Parallel()
+	ways := []struct {
+		name    string
+		enqueue func(e *env, payload string)
+	}{
+		{"the asynq CLI", enqueueByCLI},
+		{"a client that allows no retry, as the CLI's --retry 0", enqueueOnce},
+	}
+	for _, way := range ways {
+		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t, levertest.Config{Seed: 21, Opportunities: 30, RatePerSecond: -1}, fast, unified.Candidates, unified.Tags)
+			e.startWorker(worker.Config{})
+			e.sync(false)
+			for _, payload := range []string{
+				fmt.Sprintf(`{"connector_id":"%s","scope":"candidates"}`, e.conn.ID),
+				fmt.Sprintf(`{"connector_id":"%s"}`, e.conn.ID),
+			} {
+				before := len(e.records(unified.Candidates))
+				if _, err := e.lever.AddOpportunity(); err != nil {
+					t.Fatal(err)
+				}
+				way.enqueue(e, payload)
+				eventually(t, "the new candidate arrived after "+payload, func() bool {
+					return len(e.records(unified.Candidates)) > before
+				})
+				e.wait(time.Now())
+			}
+			e.check()
+		})
+	}
+}
+
+// enqueueByCLI runs the command that the README shows.
+func enqueueByCLI(e *env, payload string) {
+	e.t.Helper()
+	program := os.Getenv(asynqEnv)
+	if program == "" {
+		program = "asynq"
+	}
+	program, err := exec.LookPath(program)
+	if err != nil {
+		e.t.Skipf("no asynq CLI (%v; %s names it): what it puts into Redis is tested by TestATaskByHandStartsASync and by the other way of this test", err, asynqEnv)
+	}
+	cmd := exec.CommandContext(e.t.Context(), program, "--uri", e.redis.Addr,
+		"task", "enqueue", "--queue", task.QueueSync, "-t", task.TypeSync, "-l", payload)
+	cmd.Env = bareEnviron(e.t)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		e.t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+}
+
+// enqueueOnce enqueues a task that its first failure would archive.
+func enqueueOnce(e *env, payload string) {
+	e.t.Helper()
+	client := asynq.NewClientFromRedisClient(e.rdb)
+	t := asynq.NewTask(task.TypeSync, []byte(payload))
+	if _, err := client.Enqueue(t, asynq.Queue(task.QueueSync), asynq.MaxRetry(0)); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// bareEnviron is an environment for asynq's tools: both take settings from variables without a prefix (URI,
+// PASSWORD, REDIS_URL, PORT), which win over flags, and the CLI takes some from a file in the home folder.
+func bareEnviron(t *testing.T) []string {
+	t.Helper()
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+}
+
+// eventually waits until what another process does has come about: there is no signal to wait for.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); !done(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 30 s: %s", what)
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatalf("test over before %s", what)
+		case <-tick.C:
+		}
+	}
+}
