@@ -119,20 +119,20 @@ func (s *Store) MaintainCalls(ctx context.Context, now time.Time, keep time.Dura
 		if err != nil {
 			return err
 		}
-		day := now.UTC().Truncate(24 * time.Hour)
-		for i := range callDays {
-			d := day.AddDate(0, 0, i)
-			if name := partition(d); !names[name] {
-				if err := addPartition(ctx, tx, name, d); err != nil {
-					return err
-				}
+		add, drop := partitionPlan(names, now, keep)
+		if len(add) > 0 {
+			// A row on its way to the default partition would be refused there once its day has its own:
+			// writers wait, and find the new one.
+			if _, err := tx.Exec(ctx, `LOCK TABLE calls IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+				return err
 			}
 		}
-		for name := range names {
-			d, err := time.Parse("calls_20060102", name)
-			if err != nil || !d.AddDate(0, 0, 1).Before(now.Add(-keep)) {
-				continue
+		for _, day := range add {
+			if err := addPartition(ctx, tx, partition(day), day); err != nil {
+				return err
 			}
+		}
+		for _, name := range drop {
 			if _, err := tx.Exec(ctx, `DROP TABLE `+pgx.Identifier{name}.Sanitize()); err != nil {
 				return fmt.Errorf("store: drop %s: %w", name, err)
 			}
@@ -140,6 +140,22 @@ func (s *Store) MaintainCalls(ctx context.Context, now time.Time, keep time.Dura
 		_, err = tx.Exec(ctx, `DELETE FROM calls_other WHERE started_at < $1`, now.Add(-keep))
 		return err
 	})
+}
+
+// partitionPlan is which days' partitions to add, and which ones to drop, where names are there.
+func partitionPlan(names map[string]bool, now time.Time, keep time.Duration) (add []time.Time, drop []string) {
+	day := now.UTC().Truncate(24 * time.Hour)
+	for i := range callDays {
+		if d := day.AddDate(0, 0, i); !names[partition(d)] {
+			add = append(add, d)
+		}
+	}
+	for name := range names {
+		if d, err := time.Parse("calls_20060102", name); err == nil && d.AddDate(0, 0, 1).Before(now.Add(-keep)) {
+			drop = append(drop, name)
+		}
+	}
+	return add, drop
 }
 
 func partition(day time.Time) string { return day.Format("calls_20060102") }

@@ -59,7 +59,7 @@ func (s *Store) CreateConnector(ctx context.Context, n NewConnector) (Connector,
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var err error
 		c, err = one[Connector](ctx, tx, `INSERT INTO connectors (id, org_name, origin_id, token_hash, token_sealed, sync_interval_seconds, rate_limit)
-VALUES ($1, $2, $3, $4, $5, nullif($6, 0), nullif($7, 0)) RETURNING `+connectorColumns,
+VALUES ($1, $2, $3, $4, $5, nullif($6::integer, 0), nullif($7::float8, 0)) RETURNING `+connectorColumns,
 			id, n.OrgName, n.OriginID, hash[:], sealed, int(n.SyncInterval.Seconds()), n.RateLimit)
 		if err != nil {
 			return err

@@ -25,7 +25,7 @@ type Due struct {
 // same for all scopes of the connector. It is always in the future.
 func (s *Store) ClaimDue(ctx context.Context, interval time.Duration, limit int) ([]Due, error) {
 	return many[Due](ctx, s.pool, `WITH due AS (
-    SELECT cs.connector_id, cs.scope, cs.next_run_at, greatest(coalesce(c.sync_interval_seconds, $1), 1) AS every
+    SELECT cs.connector_id, cs.scope, cs.next_run_at, greatest(coalesce(c.sync_interval_seconds, $1::float8), 1) AS every
     FROM connector_scopes cs JOIN connectors c ON c.id = cs.connector_id
     WHERE cs.enabled AND cs.next_run_at <= now() AND c.status = 'COMPLETE' AND NOT c.paused
     ORDER BY cs.next_run_at, cs.connector_id LIMIT $2 FOR UPDATE OF cs SKIP LOCKED

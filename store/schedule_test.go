@@ -113,6 +113,7 @@ func TestClaimDueCadence(t *testing.T) {
 		{2 * time.Hour, 30 * time.Minute, 2 * time.Hour},
 		{30 * time.Second, time.Hour, 30 * time.Second},
 		{0, 90 * time.Second, 90 * time.Second},
+		{0, 2500 * time.Millisecond, 2500 * time.Millisecond},
 		{100 * time.Millisecond, time.Hour, time.Second}, // too short to be one: a second, rather than no scheduling at all
 		{0, 100 * time.Millisecond, time.Second},
 	}
