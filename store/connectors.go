@@ -137,6 +137,9 @@ func recordTables() []string {
 // DeleteConnector removes a connector and everything of it: records, runs, call log, credential.
 func (s *Store) DeleteConnector(ctx context.Context, id uuid.UUID) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0`); err != nil { // a million rows take their time
+			return err
+		}
 		// Its row goes first: a run under way loses its stream, and with it its fence.
 		tag, err := tx.Exec(ctx, `DELETE FROM connectors WHERE id = $1`, id)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leversync/leversync/lever"
@@ -26,6 +27,7 @@ type slice struct {
 	until     time.Time // when to hand the rest on
 	rec       *recorder
 	log       *slog.Logger
+	writing   atomic.Int32 // transactions under way
 }
 
 // yield is what a run returns that can't go on now, or whose slice is over.
@@ -64,6 +66,8 @@ func (s *slice) scopes() []string {
 // stay with the recorder.
 func (s *slice) commit(ctx context.Context, calls []store.Call, fn func(context.Context, *store.Tx) error) error {
 	start := time.Now()
+	s.writing.Add(1)
+	defer s.writing.Add(-1)
 	counts, err := s.w.store.Commit(ctx, s.lease, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.Log(ctx, calls); err != nil {
 			return err
@@ -112,7 +116,7 @@ func (s *slice) heartbeat(ctx context.Context) (context.Context, func()) {
 			err := s.w.store.Renew(rctx, s.lease)
 			done()
 			switch {
-			case err == nil:
+			case err == nil, s.writing.Load() > 0: // a transaction holds the row, and with it everybody off
 				last = time.Now()
 			case err == store.ErrFenced:
 				cancel(store.ErrFenced)
