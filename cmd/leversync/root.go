@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// app is one invocation: the world, and the flags that all commands share.
+type app struct {
+	getenv         func(string) string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	json    bool
+	running bool // a command has begun: what cobra finds wrong, it finds before
+}
+
+const rootLong = `leversync keeps companies' Lever accounts in Postgres: 15 kinds of record as one unified ATS model,
+kept fresh with as few calls as can be, every call logged, queryable in SQL (schema ats).
+
+It needs two services, named by DATABASE_URL and REDIS_URL. To see it at work with neither, in a checkout: make demo
+
+Exit codes:
+  0  done
+  1  failed
+  2  wrong usage or configuration
+  3  what was named does not exist
+  4  a sync ended, but a scope failed or is forbidden, or the account must be linked again`
+
+const rootExample = `  leversync migrate
+  leversync connector create --org-name "Acme" --origin-id acme-1 --lever-api-key-file key.txt
+  leversync serve
+  leversync sync CONNECTOR_ID --wait
+  leversync status`
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "leversync",
+		Short:         "Keep Lever accounts in Postgres",
+		Long:          rootLong,
+		Example:       rootExample,
+		Version:       readBuild().Version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("leversync {{.Version}}\n")
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON: one document, or one a line when following")
+	root.AddGroup(
+		&cobra.Group{ID: "run", Title: "Run it:"},
+		&cobra.Group{ID: "use", Title: "Use it:"},
+		&cobra.Group{ID: "try", Title: "Try it:"},
+	)
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("run", a.serveCommand(), a.workerCommand(), a.schedulerCommand(), a.migrateCommand())
+	add("use", a.connectorCommand(), a.syncCommand(), a.statusCommand(), a.callsCommand(), a.apikeyCommand())
+	add("try", a.demoCommand(), a.fakeleverCommand())
+	root.AddCommand(a.versionCommand())
+	root.InitDefaultCompletionCmd()
+	a.noteStart(root)
+	return root
+}
+
+// noteStart has every command note that it has begun.
+func (a *app) noteStart(c *cobra.Command) {
+	if f := c.RunE; f != nil {
+		c.RunE = func(cmd *cobra.Command, args []string) error {
+			a.running = true
+			return f(cmd, args)
+		}
+	}
+	for _, sub := range c.Commands() {
+		a.noteStart(sub)
+	}
+}
+
+// group makes a command that only holds others.
+func group(use, short, example string, subs ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{
+		Use: use, Short: short, Example: example, Args: noCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	c.AddCommand(subs...)
+	return c
+}
+
+// noCommand refuses what is left of the arguments when no command of that name was found.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		text += ": did you mean " + strings.Join(near, " or ") + "?"
+	} else {
+		text += fmt.Sprintf(": %q lists them", cmd.CommandPath()+" --help")
+	}
+	return fmt.Errorf("%s", text)
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/leversync/leversync/cmd/leversync/internal/config"
+)
+
+const drainHelp = `
+INT or TERM ends it in good order: tasks under way stop at their next page and are taken up again by another
+worker, or by this one after its restart. A second signal ends it at once; nothing is lost by that either.`
+
+func (a *app) serveCommand() *cobra.Command {
+	var migrate bool
+	var addr string
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run everything in one process: worker, scheduler, HTTP",
+		Long: `Run everything in one process: a worker, a scheduler, and an HTTP server with /healthz (the process lives),
+/readyz (it can work: Postgres, Redis, migrations) and /metrics (Prometheus). Any number may run at once.` + "\n" + drainHelp,
+		Example: "  leversync serve\n  leversync serve --migrate --addr :8080",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.load(config.Database, config.Redis, config.Keys, config.Lever, config.Work, config.Schedule, config.Serve)
+			if err != nil {
+				return err
+			}
+			if addr != "" {
+				cfg.Addr = addr
+			}
+			return a.runRoles(cmd.Context(), cfg, roles{worker: true, scheduler: true, addr: cfg.Addr, migrate: migrate})
+		},
+	}
+	c.Flags().BoolVar(&migrate, "migrate", false, "apply pending migrations first, instead of refusing to start")
+	c.Flags().StringVar(&addr, "addr", "", "host:port to listen on (default: LEVERSYNC_ADDR)")
+	return c
+}
+
+func (a *app) workerCommand() *cobra.Command {
+	var addr string
+	c := &cobra.Command{
+		Use:     "worker",
+		Short:   "Run a worker alone",
+		Long:    "Run a worker alone: it takes tasks and syncs. Any number may run; a scheduler must run too.\n" + drainHelp,
+		Example: "  leversync worker\n  leversync worker --addr :9090",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.load(config.Database, config.Redis, config.Keys, config.Lever, config.Work)
+			if err != nil {
+				return err
+			}
+			return a.runRoles(cmd.Context(), cfg, roles{worker: true, addr: addr})
+		},
+	}
+	addrFlag(c, &addr)
+	return c
+}
+
+func (a *app) schedulerCommand() *cobra.Command {
+	var addr string
+	c := &cobra.Command{
+		Use:     "scheduler",
+		Short:   "Run a scheduler alone",
+		Long:    "Run a scheduler alone: it puts into the queue what is due, or was lost. Any number may run, with no leader.",
+		Example: "  leversync scheduler",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.load(config.Database, config.Redis, config.Schedule)
+			if err != nil {
+				return err
+			}
+			return a.runRoles(cmd.Context(), cfg, roles{scheduler: true, addr: addr})
+		},
+	}
+	addrFlag(c, &addr)
+	return c
+}
+
+func addrFlag(c *cobra.Command, addr *string) {
+	c.Flags().StringVar(addr, "addr", "", "host:port for /healthz, /readyz and /metrics (default: none)")
+}

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/leversync/leversync/store"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var quarantine bool
+	c := &cobra.Command{
+		Use:   "status [CONNECTOR_ID]",
+		Short: "Show how fresh each account is, or each scope of one",
+		Long: `Show how fresh each account is, or each scope of one. LAG is how old the account here may be: what changed in
+Lever longer ago than that is here.`,
+		Example: `  leversync status
+  leversync status 0d4f7b2e-6c1a-4f5e-8f5c-2f8f3f0f9c11
+  leversync status 0d4f7b2e-6c1a-4f5e-8f5c-2f8f3f0f9c11 --quarantine`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: a.withStore(func(cmd *cobra.Command, s *store.Store, args []string) error {
+			switch {
+			case len(args) == 0 && quarantine:
+				return &usageError{fmt.Errorf("--quarantine needs the id of a connector")}
+			case len(args) == 0:
+				return a.statusOfAll(cmd, s)
+			}
+			c, err := a.connector(cmd.Context(), s, args[0])
+			if err != nil {
+				return err
+			}
+			if quarantine {
+				return a.printQuarantine(cmd, s, c)
+			}
+			return a.statusOf(cmd, s, c)
+		}),
+	}
+	c.Flags().BoolVar(&quarantine, "quarantine", false, "show the records that could not be mapped or stored")
+	return c
+}
+
+// overview is an account in a line.
+type overview struct {
+	connectorView
+	ScopesOn    int        `json:"scopes_on"`
+	ScopesOK    int        `json:"scopes_ok"`
+	Failed      int        `json:"scopes_failed"` // or forbidden
+	Records     int64      `json:"records"`
+	Quarantined int64      `json:"quarantined"`
+	SyncedAt    *time.Time `json:"synced_at"` // the oldest watermark; null: a scope has none
+	LagSeconds  *float64   `json:"lag_seconds"`
+	NextRunAt   *time.Time `json:"next_run_at"`
+}
+
+func overviewOf(c store.Connector, scopes []store.ScopeStatus, now time.Time) overview {
+	o := overview{connectorView: viewOf(c)}
+	never := false
+	for _, s := range scopes {
+		if !s.Enabled {
+			continue
+		}
+		o.ScopesOn++
+		o.Records += s.Records
+		o.Quarantined += s.Quarantined
+		switch s.State {
+		case "ok":
+			o.ScopesOK++
+		case "failed", "forbidden":
+			o.Failed++
+		}
+		never = never || s.SyncedAt == nil && s.State != "forbidden"
+		o.SyncedAt = earlier(o.SyncedAt, s.SyncedAt)
+		o.NextRunAt = earlier(o.NextRunAt, &s.NextRunAt)
+	}
+	if never {
+		o.SyncedAt = nil
+	}
+	o.LagSeconds = lagOf(o.SyncedAt, now)
+	return o
+}
+
+func earlier(a, b *time.Time) *time.Time {
+	if a == nil || b != nil && b.Before(*a) {
+		return b
+	}
+	return a
+}
+
+func lagOf(synced *time.Time, now time.Time) *float64 {
+	if synced == nil {
+		return nil
+	}
+	lag := now.Sub(*synced).Round(time.Millisecond).Seconds()
+	return &lag
+}
+
+func lagText(lag *float64) string {
+	if lag == nil {
+		return "–"
+	}
+	return short(time.Duration(*lag * float64(time.Second)))
+}
+
+func (a *app) statusOfAll(cmd *cobra.Command, s *store.Store) error {
+	all, err := s.Connectors(cmd.Context())
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	list := make([]overview, len(all))
+	for i, c := range all {
+		scopes, err := s.Scopes(cmd.Context(), c.ID)
+		if err != nil {
+			return err
+		}
+		list[i] = overviewOf(c, scopes, now)
+	}
+	if a.json {
+		return a.printJSON(map[string]any{"connectors": list})
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(a.stdout, "There are no connectors: `leversync connector create --help` shows how to make one.")
+		return nil
+	}
+	st := a.style(a.stdout)
+	t := table{head: []string{"CONNECTOR", "STATUS", "ORGANISATION", "OK", "LAG", "RECORDS", "QUARANTINED", "NEXT"},
+		right: map[int]bool{3: true, 4: true, 5: true, 6: true}, tint: map[int]func(string) string{1: st.state}}
+	for i, o := range list {
+		t.add(o.ConnectorID.String(), standing(all[i]), o.OrgName, fmt.Sprintf("%d/%d", o.ScopesOK, o.ScopesOn),
+			lagText(o.LagSeconds), number(o.Records), number(o.Quarantined), ago(o.NextRunAt, now))
+	}
+	t.print(a.stdout, st)
+	return nil
+}
+
+// recentRuns is how many a status shows.
+const recentRuns = 10
+
+func (a *app) statusOf(cmd *cobra.Command, s *store.Store, c store.Connector) error {
+	scopes, err := s.Scopes(cmd.Context(), c.ID)
+	if err != nil {
+		return err
+	}
+	runs, err := s.Runs(cmd.Context(), c.ID, time.Time{}, recentRuns)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	o := overviewOf(c, scopes, now)
+	o.connectorView.Scopes = scopes
+	if a.json {
+		return a.printJSON(struct {
+			overview
+			Runs []store.Run `json:"runs"`
+		}{o, notNil(runs)})
+	}
+	st := a.style(a.stdout)
+	fmt.Fprintf(a.stdout, "%s  %s  %s\n", st.bold(c.OrgName), c.ID, st.state(standing(c)))
+	if c.StatusReason != "" {
+		fmt.Fprintln(a.stdout, c.StatusReason)
+	}
+	fmt.Fprintln(a.stdout)
+	t := table{head: []string{"SCOPE", "STATE", "RECORDS", "QUARANTINED", "LAG", "NEXT", "REASON"},
+		right: map[int]bool{2: true, 3: true, 4: true}, tint: map[int]func(string) string{1: st.state}}
+	for _, sc := range scopes {
+		if !sc.Enabled {
+			t.add(sc.Scope, "off", number(sc.Records), number(sc.Quarantined), "–", "–", "")
+			continue
+		}
+		t.add(sc.Scope, sc.State, number(sc.Records), number(sc.Quarantined), lagText(lagOf(sc.SyncedAt, now)), ago(&sc.NextRunAt, now), sc.Reason)
+	}
+	t.print(a.stdout, st)
+	a.printRuns(runs, now, st)
+	return nil
+}
+
+func (a *app) printRuns(runs []store.Run, now time.Time, st style) {
+	if len(runs) == 0 {
+		return
+	}
+	fmt.Fprintf(a.stdout, "\n%s\n", st.bold("Latest runs"))
+	t := table{head: []string{"READ FROM", "KIND", "STATE", "BEGUN", "TOOK", "CALLS", "BOUND", "READ", "WRITTEN", "DELETED", "ERROR"},
+		right: map[int]bool{4: true, 5: true, 6: true, 7: true, 8: true, 9: true}, tint: map[int]func(string) string{2: st.state}}
+	for _, r := range runs {
+		end := now
+		if r.EndedAt != nil {
+			end = *r.EndedAt
+		}
+		t.add(r.Stream, r.Kind, r.State, ago(&r.StartedAt, now), short(end.Sub(r.StartedAt)), number(r.Calls), number(r.Bound),
+			number(r.Read), number(r.Written), number(r.Deleted), clip(r.Error, 80))
+	}
+	t.print(a.stdout, st)
+}
+
+// quarantineLimit is how many are shown, the newest first.
+const quarantineLimit = 1000
+
+func (a *app) printQuarantine(cmd *cobra.Command, s *store.Store, c store.Connector) error {
+	list, err := s.Quarantine(cmd.Context(), c.ID, quarantineLimit)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(struct {
+			ConnectorID uuid.UUID           `json:"connector_id"`
+			Quarantine  []store.Quarantined `json:"quarantine"`
+		}{c.ID, notNil(list)})
+	}
+	if len(list) == 0 {
+		fmt.Fprintf(a.stdout, "Nothing of %s is quarantined.\n", c.OrgName)
+		return nil
+	}
+	t := table{head: []string{"SCOPE", "RECORD", "OF", "LAST SEEN", "REASON"}}
+	for _, q := range list {
+		t.add(q.Scope, q.Key, q.Parent, ago(&q.LastSeenAt, time.Now()), q.Reason)
+	}
+	t.print(a.stdout, a.style(a.stdout))
+	return nil
+}
