@@ -98,11 +98,10 @@ func TestCredentialDoesNotOpen(t *testing.T) {
 		{"another key", key(9), func(*storetest.DB, uuid.UUID, uuid.UUID) {}, "add the old key after the new one"},
 		{"no key", "", func(*storetest.DB, uuid.UUID, uuid.UUID) {}, "set LEVERSYNC_ENCRYPTION_KEY"},
 	}
+	db := storetest.New(t)
+	first := storeWith(t, db, key(1))
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			db := storetest.New(t)
-			first := storeWith(t, db, key(1))
 			var ids []uuid.UUID
 			for range 2 {
 				c, _, err := first.CreateConnector(t.Context(), store.NewConnector{OrgName: "Acme", APIKey: "s3cret"})

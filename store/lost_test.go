@@ -58,11 +58,15 @@ func TestClaimLost(t *testing.T) {
 			db.Exec("UPDATE connector_scopes SET requested_at = now(), enabled = false WHERE scope = 'tags'")
 		}, nil},
 	}
+	db := storetest.New(t)
 	for _, tc := range tests {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			db := storetest.New(t)
+		t.Run(tc.name, func(t *testing.T) { // one after another: each has the database to itself
 			c := linked(t, db)
+			defer func() {
+				if err := db.Store.DeleteConnector(t.Context(), c.ID); err != nil {
+					t.Error(err)
+				}
+			}()
 			tc.setup(t, db, c.ID)
 			var got []string
 			lost, err := db.Store.ClaimLost(t.Context(), grace, 100)

@@ -62,17 +62,14 @@ func (t *Tx) UpsertParents(ctx context.Context, sc unified.Scope, ps []Parent, k
 	n := len(ps)
 	ids, persons, stages, reasons := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	archived, active := make([]bool, n), make([]*time.Time, n)
-	raws, rawHashes, digests, refs := make([]*json.RawMessage, n), make([][]byte, n), make([][]byte, n), make([]*string, n)
+	raws, rawHashes, digests, refs := make([]json.RawMessage, n), make([][]byte, n), make([][]byte, n), make([]*string, n)
 	for i := range ps {
 		p := &ps[i]
 		ids[i], persons[i], stages[i], reasons[i], archived[i] = p.RemoteID, p.Person, p.Stage, p.Reason, p.Archived
 		if !p.ActiveAt.IsZero() {
 			active[i] = &p.ActiveAt
 		}
-		if p.Raw != nil {
-			raws[i] = &p.Raw
-		}
-		rawHashes[i], digests[i] = p.RawHash, p.Digest
+		raws[i], rawHashes[i], digests[i] = p.Raw, p.RawHash, p.Digest
 		if p.Refs != nil {
 			lit := uuidArray(p.Refs)
 			refs[i] = &lit
