@@ -19,23 +19,18 @@ import (
 // asynqEnv names the asynq command line tool, where it isn't on the PATH as asynq.
 const asynqEnv = "LEVERSYNC_ASYNQ"
 
-// TestAskedByHandANewOpportunityArrives: no scheduler runs, so that what arrives is the enqueued task's doing.
-// TestATaskByHandStartsASync counts the calls that such a task makes.
+// TestAskedByHandANewOpportunityArrives: the connector falls due once a day, so that what arrives is the
+// enqueued task's doing. TestATaskByHandStartsASync counts the calls that such a task makes.
 func TestAskedByHandANewOpportunityArrives(t *testing.T) {
 	t.Parallel()
-	ways := []struct {
-		name    string
-		enqueue func(e *env, payload string)
-	}{
-		{"the asynq CLI", enqueueByCLI},
-		{"a client that allows no retry, as the CLI's --retry 0", enqueueOnce},
-	}
-	for _, way := range ways {
-		t.Run(way.name, func(t *testing.T) {
+	ways := map[string]func(*testing.T) enqueuer{"asynq CLI": byCLI, "client without retries": once}
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := newEnv(t, levertest.Config{Seed: 21, Opportunities: 30, RatePerSecond: -1}, fast, unified.Candidates, unified.Tags)
-			e.startWorker(worker.Config{})
-			e.sync(false)
+			enqueue := way(t)
+			e := newEnv(t, levertest.Config{Seed: 21, Opportunities: 30, RatePerSecond: -1}, fast)
+			e.start(worker.Config{})
+			e.wait(time.Now())
 			for _, payload := range []string{
 				fmt.Sprintf(`{"connector_id":"%s","scope":"candidates"}`, e.conn.ID),
 				fmt.Sprintf(`{"connector_id":"%s"}`, e.conn.ID),
@@ -44,7 +39,7 @@ func TestAskedByHandANewOpportunityArrives(t *testing.T) {
 				if _, err := e.lever.AddOpportunity(); err != nil {
 					t.Fatal(err)
 				}
-				way.enqueue(e, payload)
+				enqueue(e, payload)
 				eventually(t, "the new candidate arrived after "+payload, func() bool {
 					return len(e.records(unified.Candidates)) > before
 				})
@@ -55,33 +50,40 @@ func TestAskedByHandANewOpportunityArrives(t *testing.T) {
 	}
 }
 
-// enqueueByCLI runs the command that the README shows.
-func enqueueByCLI(e *env, payload string) {
-	e.t.Helper()
+// enqueuer puts a sync task with the payload into the queue sync.
+type enqueuer func(e *env, payload string)
+
+// byCLI runs the command that the README shows; it skips the test where there is no asynq CLI.
+func byCLI(t *testing.T) enqueuer {
+	t.Helper()
 	program := os.Getenv(asynqEnv)
 	if program == "" {
 		program = "asynq"
 	}
 	program, err := exec.LookPath(program)
 	if err != nil {
-		e.t.Skipf("no asynq CLI (%v; %s names it): what it puts into Redis is tested by TestATaskByHandStartsASync and by the other way of this test", err, asynqEnv)
+		t.Skipf("no asynq CLI (%v; %s names it): what it puts into Redis is tested all the same, by TestATaskByHandStartsASync", err, asynqEnv)
 	}
-	cmd := exec.CommandContext(e.t.Context(), program, "--uri", e.redis.Addr,
-		"task", "enqueue", "--queue", task.QueueSync, "-t", task.TypeSync, "-l", payload)
-	cmd.Env = bareEnviron(e.t)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		e.t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, out)
+	return func(e *env, payload string) {
+		e.t.Helper()
+		cmd := exec.CommandContext(e.t.Context(), program, "--uri", e.redis.Addr,
+			"task", "enqueue", "--queue", "sync", "-t", "lever:sync", "-l", payload)
+		cmd.Env = bareEnviron(e.t)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			e.t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, out)
+		}
 	}
 }
 
-// enqueueOnce enqueues a task that its first failure would archive.
-func enqueueOnce(e *env, payload string) {
-	e.t.Helper()
-	client := asynq.NewClientFromRedisClient(e.rdb)
-	t := asynq.NewTask(task.TypeSync, []byte(payload))
-	if _, err := client.Enqueue(t, asynq.Queue(task.QueueSync), asynq.MaxRetry(0)); err != nil {
-		e.t.Fatal(err)
+// once enqueues tasks that their first failure would archive: the CLI's flag --retry defaults to 0.
+func once(*testing.T) enqueuer {
+	return func(e *env, payload string) {
+		e.t.Helper()
+		client := asynq.NewClientFromRedisClient(e.rdb)
+		t := asynq.NewTask(task.TypeSync, []byte(payload))
+		if _, err := client.Enqueue(t, asynq.Queue(task.QueueSync), asynq.MaxRetry(0)); err != nil {
+			e.t.Fatal(err)
+		}
 	}
 }
 
