@@ -15,7 +15,7 @@ import (
 	"github.com/leversync/leversync/store/unified"
 )
 
-// many makes n connectors with all scopes on and due, by SQL: one by one would take long.
+// manyConnectors makes n connectors with all scopes on and due, by SQL: one by one would take long.
 func manyConnectors(db *storetest.DB, n int) {
 	db.Exec(`INSERT INTO connectors (id, org_name, origin_id, status, token_hash, token_sealed)
 SELECT gen_random_uuid(), 'Org ' || i, i, 'COMPLETE', sha256(i::text::bytea), '' FROM generate_series(1, $1) i`, n)
