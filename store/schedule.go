@@ -41,22 +41,28 @@ RETURNING cs.connector_id, cs.scope, due.next_run_at AS due_at`, interval.Second
 // came, or a scope that was asked for and never begun.
 type Lost struct {
 	ConnectorID uuid.UUID
-	Scope       string
+	Scope       string // "": a stream that only others need; all that is on is woken
 	DueAt       time.Time
+	Fence       int64 // of the run's stream, which rises with each holder; 0 without a run
 }
 
 // ClaimLost takes up to limit of it. grace is how late a wake-up, or the start of a queued task, may be
 // before it counts as lost. A claim that is lost too is claimed again after grace.
+//
+// A run is claimed for one of its scopes that is on, as due when that was asked for: what the run needs was
+// traversed since, and is not traversed again.
 func (s *Store) ClaimLost(ctx context.Context, grace time.Duration, limit int) ([]Lost, error) {
 	runs, err := many[Lost](ctx, s.pool, `WITH lost AS (
-    SELECT st.connector_id, st.stream FROM streams st JOIN connectors c ON c.id = st.connector_id
+    SELECT st.connector_id, st.stream, coalesce(cs.scope, '') AS scope, least(cs.requested_at, r.started_at) AS due_at
+    FROM streams st JOIN connectors c ON c.id = st.connector_id JOIN runs r ON r.connector_id = st.connector_id AND r.id = st.run_id
+    LEFT JOIN LATERAL (SELECT scope, requested_at FROM connector_scopes
+        WHERE connector_id = st.connector_id AND enabled AND scope = ANY(r.scopes) ORDER BY requested_at NULLS LAST, scope LIMIT 1) cs ON true
     WHERE st.run_id IS NOT NULL AND c.status = 'COMPLETE' AND NOT c.paused
       AND (st.lease_until < now() OR st.lease_until IS NULL) AND coalesce(st.wake_at + $1::interval, st.lease_until, '-infinity') < now()
     LIMIT $2 FOR UPDATE OF st SKIP LOCKED
 )
-UPDATE streams st SET wake_at = now() FROM lost, runs r
-WHERE st.connector_id = lost.connector_id AND st.stream = lost.stream AND r.connector_id = st.connector_id AND r.id = st.run_id
-RETURNING st.connector_id, r.scopes[1] AS scope, r.started_at AS due_at`, grace, limit)
+UPDATE streams st SET wake_at = now() FROM lost WHERE st.connector_id = lost.connector_id AND st.stream = lost.stream
+RETURNING st.connector_id, lost.scope, lost.due_at, st.fence`, grace, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +75,7 @@ RETURNING st.connector_id, r.scopes[1] AS scope, r.started_at AS due_at`, grace,
     ORDER BY cs.requested_at LIMIT $2 FOR UPDATE OF cs SKIP LOCKED
 )
 UPDATE connector_scopes cs SET queued_at = now() FROM lost WHERE cs.connector_id = lost.connector_id AND cs.scope = lost.scope
-RETURNING cs.connector_id, cs.scope, cs.requested_at AS due_at`, 2*grace, limit)
+RETURNING cs.connector_id, cs.scope, cs.requested_at AS due_at, 0::bigint AS fence`, 2*grace, limit)
 	return append(runs, scopes...), err
 }
 
