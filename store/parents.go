@@ -59,6 +59,24 @@ func (t *Tx) UpsertParents(ctx context.Context, sc unified.Scope, ps []Parent, k
 	}
 	ps = slices.Clone(ps)
 	slices.SortFunc(ps, func(a, b Parent) int { return strings.Compare(a.RemoteID, b.RemoteID) })
+	if !t.careful {
+		return t.putParents(ctx, t.tx, sc, ps, kinds, lane)
+	}
+	for _, p := range ps {
+		err := pgx.BeginFunc(ctx, t.tx, func(sp pgx.Tx) error { return t.putParents(ctx, sp, sc, []Parent{p}, kinds, lane) })
+		if err != nil && !refusedValue(err) {
+			return err
+		}
+		if err != nil {
+			if err := t.Quarantine(ctx, Rejected{Scope: sc, Key: p.RemoteID, Reason: refusal(err), Raw: p.Raw}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *Tx) putParents(ctx context.Context, q querier, sc unified.Scope, ps []Parent, kinds, lane int) error {
 	n := len(ps)
 	ids, persons, stages, reasons := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	archived, active := make([]bool, n), make([]*time.Time, n)
@@ -75,7 +93,7 @@ func (t *Tx) UpsertParents(ctx context.Context, sc unified.Scope, ps []Parent, k
 			refs[i] = &lit
 		}
 	}
-	_, err := t.tx.Exec(ctx, `INSERT INTO parents AS p (connector_id, scope, remote_id, person, stage, reason, archived, active_at, raw, raw_hash, digest, refs, pending, pending_rev, lane)
+	_, err := q.Exec(ctx, `INSERT INTO parents AS p (connector_id, scope, remote_id, person, stage, reason, archived, active_at, raw, raw_hash, digest, refs, pending, pending_rev, lane)
 SELECT $1, $2, a, b, c, d, e, f, g, h, i, j::uuid[], $13, 1, $14
 FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::timestamptz[], $9::jsonb[], $10::bytea[], $11::bytea[], $12::text[]) u(a, b, c, d, e, f, g, h, i, j)
 ON CONFLICT (remote_id, connector_id, scope) DO UPDATE SET person = excluded.person, stage = excluded.stage, reason = excluded.reason,

@@ -15,6 +15,13 @@
 // lost, the reconciler makes another. A task therefore fails only when Postgres is away, and is archived
 // only when its payload is bad.
 //
+// # Scopes that are off
+//
+// What is off is not asked for, not even where another scope could use it: the documents of offers are
+// attachments, but come with the list of offers, so that they are there only while offers is on. Lists that
+// others hang on (opportunities, postings, archive reasons) are read for them, and nothing of them is kept but
+// what finds the children again.
+//
 // # Evidence of deletion
 //
 // An absent record is a suspect. For opportunities and postings, whose lists are no snapshots, each suspect

@@ -19,6 +19,14 @@ import (
 // handle runs one sync task. See the package comment for a task's life.
 func (w *Worker) handle(ctx context.Context, t *asynq.Task) error {
 	w.metrics.Tasks.Add(1)
+	err := w.sync(ctx, t)
+	if err != nil && !errors.Is(err, asynq.SkipRetry) {
+		w.log.WarnContext(ctx, "task failed, and is tried again", "error", err)
+	}
+	return err
+}
+
+func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 	p, err := task.ParseSync(t.Payload())
 	if err != nil {
 		return skip("%v", err)

@@ -51,9 +51,9 @@ func (s *slice) mapper(hired map[string]bool) mapping.Mapper {
 // wants reports whether the scope is on.
 func (s *slice) wants(sc unified.Scope) bool { return s.enabled[sc] }
 
-// scopes are the stream's scopes that are on; with none on (others need the stream), the first stands for it.
+// scopes are the stream's scopes that are on: none, where only others need the stream.
 func (s *slice) scopes() []string {
-	var out []string
+	out := []string{} // nil would be NULL
 	for _, sc := range s.stream.scopes {
 		if s.enabled[sc] {
 			out = append(out, string(sc))
