@@ -114,6 +114,7 @@ var harmlessParams = map[string]bool{
 	"state": true, "distributionChannel": true, "includeDeactivated": true, "type": true, "posting_id": true,
 	"stage_id": true, "created_at_start": true, "created_at_end": true, "updated_at_start": true,
 	"updated_at_end": true, "deleted_at_start": true, "deleted_at_end": true, "status": true,
+	"perform_as_posting_owner": true,
 }
 
 // redactQuery is q, encoded and sorted, with the values hidden that may be personal.

@@ -2,6 +2,7 @@ package lever
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -16,11 +17,13 @@ import (
 // maxErrorBody is how much of an answer that is an error is read.
 const maxErrorBody = 64 << 10
 
-// request is one GET, in the words of this package.
+// request is one call, in the words of this package.
 type request struct {
 	endpoint
-	query  url.Values
-	target *url.URL // where a redirect led; nil: path and query below the base
+	query   url.Values
+	target  *url.URL      // where a redirect led; nil: path and query below the base
+	write   *payload      // nil: a GET
+	timeout time.Duration // of the whole call; 0: the client's
 	// decode reads the body of a good answer and says how many records it held. The body is its own to keep.
 	decode func(body []byte) (records int, err error)
 }
@@ -48,10 +51,16 @@ func (c *Client) do(ctx context.Context, r request) (Call, error) {
 	return call, err
 }
 
+// good reports whether status is one that the call's answer is read at.
+func (r request) good(status int) bool {
+	return status == http.StatusOK || r.write != nil && status == http.StatusCreated
+}
+
 // aftermath is what do needs to know of a call beside its error.
 type aftermath struct {
 	rejected string   // the credential that a 401 refused
 	redirect *url.URL // where a redirect leads that may be followed
+	reached  bool     // Lever may have seen the call
 }
 
 // once makes one call. The Call is zero if nothing was sent.
@@ -73,6 +82,9 @@ func (c *Client) once(ctx context.Context, r request) (Call, aftermath, error) {
 		}
 	}
 	after, err := c.exchange(ctx, r, req, &call)
+	if r.write != nil && after.reached {
+		err = asOutcome(r.template, err)
+	}
 	done(err)
 	c.report(ctx, &call, err)
 	return call, after, err
@@ -83,11 +95,16 @@ func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, erro
 	if u == nil {
 		u = c.resolve(r.path, r.query)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "", nil)
+	method, body, contentType := r.write.open()
+	req, err := http.NewRequestWithContext(ctx, method, "", body)
 	if err != nil {
 		return nil, err
 	}
 	req.URL, req.Host = u, u.Host
+	if r.write != nil {
+		req.Header.Set("Content-Type", contentType)
+		req.ContentLength = cmp.Or(r.write.length, req.ContentLength)
+	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.userAgent)
 	return req, c.auth.Authorize(ctx, req)
@@ -104,7 +121,7 @@ func (c *Client) resolve(path string, q url.Values) *url.URL {
 
 // exchange sends req, reads and decodes the answer, and fills in the rest of call.
 func (c *Client) exchange(ctx context.Context, r request, req *http.Request, call *Call) (aftermath, error) {
-	callCtx, cancel := context.WithTimeout(ctx, c.timeout)
+	callCtx, cancel := context.WithTimeout(ctx, cmp.Or(r.timeout, c.timeout))
 	defer cancel()
 	start := time.Now()
 	call.StartedAt = start.UTC()
@@ -112,42 +129,52 @@ func (c *Client) exchange(ctx context.Context, r request, req *http.Request, cal
 
 	sent, traced := countSent(callCtx)
 	resp, err := c.http.Do(req.WithContext(traced))
-	c.reportLost(ctx, *call, sent.Load())
+	c.reportLost(ctx, *call, sent.n.Load())
 	if err != nil {
 		read()
-		return aftermath{}, transportError(ctx, r.template, err)
+		return aftermath{reached: sent.begun.Load()}, transportError(ctx, r.template, err)
 	}
 	defer resp.Body.Close()
 	call.Status = resp.StatusCode
 	limit := c.maxBody
-	if resp.StatusCode != http.StatusOK {
+	if !r.good(resp.StatusCode) {
 		limit = maxErrorBody
 	}
 	body, err := readBody(resp.Body, limit)
 	read()
 	call.Bytes = int64(len(body))
-	if resp.StatusCode != http.StatusOK { // then even half a body will do
+	if !r.good(resp.StatusCode) { // then even half a body will do
 		return c.refused(r, req, resp, body)
 	}
+	after := aftermath{reached: true}
 	if errors.Is(err, errTooLarge) {
-		return aftermath{}, &BodyTooLargeError{Path: r.template, Limit: limit}
+		return after, &BodyTooLargeError{Path: r.template, Limit: limit}
 	}
 	if err != nil {
-		return aftermath{}, transportError(ctx, r.template, err)
+		return after, transportError(ctx, r.template, err)
 	}
 	call.Records, err = r.decode(body)
-	return aftermath{}, err
+	return after, err
+}
+
+// sends is what is known of how the transport sent a request.
+type sends struct {
+	n     atomic.Int64 // how often, as a whole
+	begun atomic.Bool  // some of it may have left
 }
 
 // countSent counts how often the transport sends a request: it does so again, by itself, when a connection
-// that it kept turns out to be closed.
-func countSent(ctx context.Context) (*atomic.Int64, context.Context) {
-	n := new(atomic.Int64)
-	return n, httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(i httptrace.WroteRequestInfo) {
-		if i.Err == nil {
-			n.Add(1)
-		}
-	}})
+// that it kept turns out to be closed. A write it sends again only where not a byte of it had left.
+func countSent(ctx context.Context) (*sends, context.Context) {
+	s := &sends{}
+	return s, httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { s.begun.Store(true) },
+		WroteRequest: func(i httptrace.WroteRequestInfo) {
+			if i.Err == nil {
+				s.n.Add(1)
+			}
+		},
+	})
 }
 
 // reportLost tells the log of the sends before the last: Lever may have counted them.
@@ -158,16 +185,16 @@ func (c *Client) reportLost(ctx context.Context, call Call, sent int64) {
 	}
 }
 
-// refused is what follows from an answer that is not 200.
+// refused is what follows from an answer that is not a good one.
 func (c *Client) refused(r request, req *http.Request, resp *http.Response, body []byte) (aftermath, error) {
-	var after aftermath
+	after := aftermath{reached: true}
 	err := statusError(r.template, resp, body, time.Now())
 	switch {
-	case err == nil: // 201, 204: no GET has such an answer
+	case err == nil: // 204, or a GET's 201: nobody answers so
 		err = &MalformedError{Path: r.template, Reason: "status " + resp.Status}
 	case errors.Is(err, ErrUnauthorized):
 		after.rejected = credential(req)
-	case r.target == nil:
+	case r.target == nil && r.write == nil:
 		after.redirect = sameOrigin(req.URL, resp)
 	}
 	return after, err
