@@ -204,6 +204,9 @@ func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.I
 	m := o.mapper(o.hired)
 	for _, it := range items {
 		p := parentOf(it)
+		if !o.wants(unified.Applications) && !o.wants(unified.Candidates) {
+			p.Raw = nil // read for its children alone: nobody asked for the person
+		}
 		k, stored := known[p.RemoteID]
 		if it.Err == nil && stored && !k.Changed(p) {
 			continue

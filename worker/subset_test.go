@@ -9,6 +9,7 @@ import (
 
 	"github.com/leversync/leversync/lever/levertest"
 	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/storetest"
 	"github.com/leversync/leversync/store/unified"
 	"github.com/leversync/leversync/worker"
 )
@@ -29,6 +30,10 @@ func TestEachScopeAlone(t *testing.T) {
 	for alone, c := range conns {
 		e.conn = c
 		e.wait(time.Now())
+		kept := storetest.Value[int](e.db, `SELECT count(*) FROM parents WHERE connector_id = $1 AND raw IS NOT NULL`, c.ID)
+		if of := alone == unified.Applications || alone == unified.Candidates; (kept > 0) != of {
+			t.Errorf("with %s alone, the payloads of %d opportunities are kept", alone, kept)
+		}
 		for _, sc := range unified.Scopes {
 			want := map[string]bool{}
 			if sc == alone {
