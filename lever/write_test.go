@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -16,11 +17,15 @@ const created = `{"deduped":true,"data":{"id":"o1","contact":"c1","createdAt":17
 
 func TestCreateOpportunitySendsWhatItIsGiven(t *testing.T) {
 	t.Parallel()
-	var got map[string]any
-	var line, contentType string
+	type seen struct {
+		body              map[string]any
+		line, contentType string
+	}
+	saw := make(chan seen, 1)
 	r := newRig(t, Config{}, func(w http.ResponseWriter, req *http.Request) {
-		line, contentType = req.Method+" "+req.URL.String(), req.Header.Get("Content-Type")
-		_ = json.NewDecoder(req.Body).Decode(&got)
+		s := seen{line: req.Method + " " + req.URL.String(), contentType: req.Header.Get("Content-Type")}
+		_ = json.NewDecoder(req.Body).Decode(&s.body)
+		saw <- s
 		answer(http.StatusCreated, created)(w, req)
 	})
 	it, deduped, err := r.CreateOpportunity(t.Context(), "u1", NewOpportunity{
@@ -30,14 +35,15 @@ func TestCreateOpportunitySendsWhatItIsGiven(t *testing.T) {
 	if err != nil || !deduped || it.Value.ID != "o1" || it.Value.Contact != "c1" {
 		t.Fatalf("CreateOpportunity = %+v, %v, %v; want o1 of c1, deduped", it.Value, deduped, err)
 	}
-	if want := "POST /v1/opportunities?perform_as=u1&perform_as_posting_owner=true"; line != want || contentType != "application/json" {
-		t.Errorf("sent %s as %s; want %s as application/json", line, contentType, want)
+	got := <-saw
+	if want := "POST /v1/opportunities?perform_as=u1&perform_as_posting_owner=true"; got.line != want || got.contentType != "application/json" {
+		t.Errorf("sent %s as %s; want %s as application/json", got.line, got.contentType, want)
 	}
 	want := map[string]any{
 		"name": "Ada Example", "stage": "offer", "emails": []any{"ada@example.com"}, "phones": []any{map[string]any{"value": "1"}},
 		"postings": []any{"p1"}, "createdAt": 1000.0, "archived": map[string]any{"reason": "r1"},
 	}
-	if g, w := asJSON(got), asJSON(want); g != w {
+	if g, w := asJSON(got.body), asJSON(want); g != w {
 		t.Errorf("body = %s; want %s", g, w)
 	}
 	calls := r.reported()
@@ -67,11 +73,13 @@ func TestTheOutcomeOfAWrite(t *testing.T) {
 		unknown bool
 		verdict Verdict
 	}{
-		"refused":          {answer(400, `{"code":"BadRequestError","message":"no"}`), false, VerdictFatal},
-		"forbidden":        {answer(403, `{}`), false, VerdictForbidden},
-		"not found":        {answer(404, `{}`), false, VerdictGone},
-		"over the limit":   {answer(429, `{}`), false, VerdictThrottled},
-		"redirected":       {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/v1/elsewhere", http.StatusTemporaryRedirect) }, false, VerdictFatal},
+		"refused":        {answer(400, `{"code":"BadRequestError","message":"no"}`), false, VerdictFatal},
+		"forbidden":      {answer(403, `{}`), false, VerdictForbidden},
+		"not found":      {answer(404, `{}`), false, VerdictGone},
+		"over the limit": {answer(429, `{}`), false, VerdictThrottled},
+		"redirected": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/v1/elsewhere", http.StatusTemporaryRedirect)
+		}, false, VerdictFatal},
 		"server error":     {answer(500, `{}`), true, VerdictTransient},
 		"busy":             {answer(503, `{}`), true, VerdictTransient},
 		"slow":             {answer(408, `{}`), true, VerdictTransient},
@@ -84,14 +92,14 @@ func TestTheOutcomeOfAWrite(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := 0
-			r := newRig(t, Config{}, func(w http.ResponseWriter, req *http.Request) { n++; c.h(w, req) })
+			var n atomic.Int64
+			r := newRig(t, Config{}, func(w http.ResponseWriter, req *http.Request) { n.Add(1); c.h(w, req) })
 			_, _, err := r.CreateOpportunity(t.Context(), "u1", NewOpportunity{Name: "A"}, CreateOptions{})
 			if got := isA[*OutcomeError](err); got != c.unknown || Classify(err) != c.verdict {
 				t.Errorf("error %v: outcome unknown %v, verdict %s; want %v, %s", err, got, Classify(err), c.unknown, c.verdict)
 			}
-			if n != 1 {
-				t.Errorf("sent %d times; want once", n)
+			if n.Load() != 1 {
+				t.Errorf("sent %d times; want once", n.Load())
 			}
 		})
 	}
@@ -116,13 +124,12 @@ func TestAWriteThatLeftNobodyIsKnownNotToHaveHappened(t *testing.T) {
 	}
 }
 
-
 // TestAWriteIsNotSentTwice: a GET is, when a kept connection turns out to be closed; a write must not be.
 func TestAWriteIsNotSentTwice(t *testing.T) {
 	t.Parallel()
-	n := 0
+	var n atomic.Int64
 	r := newRig(t, Config{}, func(w http.ResponseWriter, req *http.Request) {
-		if n++; n == 2 { // on a kept connection
+		if n.Add(1) == 2 { // on a kept connection
 			_, _ = io.Copy(io.Discard, req.Body)
 			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 				_ = conn.Close()
@@ -137,47 +144,49 @@ func TestAWriteIsNotSentTwice(t *testing.T) {
 			t.Errorf("write %d: %v; want an *OutcomeError only of the second", i+1, err)
 		}
 	}
-	if n != 2 {
-		t.Errorf("Lever was sent %d writes; want 2", n)
+	if n.Load() != 2 {
+		t.Errorf("Lever was sent %d writes; want 2", n.Load())
 	}
 }
 
 func TestUploadFileStreams(t *testing.T) {
 	t.Parallel()
 	content := bytes.Repeat([]byte("0123456789"), 300_000)
-	var name, kind string
-	var got []byte
-	var length int64
-	sends := 0
+	type seen struct {
+		name, kind string
+		content    []byte
+		length     int64
+	}
+	saw := make(chan seen, 1)
+	var sends atomic.Int64
 	r := newRig(t, Config{Auth: &rotating{}}, func(w http.ResponseWriter, req *http.Request) {
-		if sends++; sends == 1 {
+		if sends.Add(1) == 1 {
 			_, _ = io.Copy(io.Discard, req.Body)
 			answer(401, `{}`)(w, req)
 			return
 		}
-		length = req.ContentLength
 		f, h, err := req.FormFile("file")
 		if err != nil {
 			t.Errorf("FormFile: %v", err)
 			return
 		}
-		name, kind = h.Filename, h.Header.Get("Content-Type")
-		got, _ = io.ReadAll(f)
+		b, _ := io.ReadAll(f)
+		saw <- seen{h.Filename, h.Header.Get("Content-Type"), b, req.ContentLength}
 		answer(201, `{"data":{"id":"f1","name":"a.pdf"}}`)(w, req)
 	})
-	opened := 0
+	var opened atomic.Int64
 	it, err := r.UploadFile(t.Context(), "o1", "u1", Upload{
 		Name: `my "CV".pdf`, ContentType: "application/pdf", Size: int64(len(content)),
-		Open: func() (io.Reader, error) { opened++; return bytes.NewReader(content), nil },
+		Open: func() (io.Reader, error) { opened.Add(1); return bytes.NewReader(content), nil },
 	})
 	if err != nil || it.Value.ID != "f1" {
 		t.Fatalf("UploadFile = %+v, %v; want f1", it.Value, err)
 	}
-	if name != `my "CV".pdf` || kind != "application/pdf" || !bytes.Equal(got, content) || length <= int64(len(content)) {
-		t.Errorf("Lever got %q, %s, %d bytes, length %d; want my \"CV\".pdf, application/pdf, %d bytes and a length", name, kind, len(got), length, len(content))
+	if g := <-saw; g.name != `my "CV".pdf` || g.kind != "application/pdf" || !bytes.Equal(g.content, content) || g.length <= int64(len(content)) {
+		t.Errorf("Lever got %q, %s, %d bytes, length %d; want my \"CV\".pdf, application/pdf, %d bytes and a length", g.name, g.kind, len(g.content), g.length, len(content))
 	}
-	if opened != 2 {
-		t.Errorf("opened %d times; want anew for each of 2 sends", opened)
+	if opened.Load() != 2 {
+		t.Errorf("opened %d times; want anew for each of 2 sends", opened.Load())
 	}
 	for _, u := range []Upload{{Size: 1}, {Name: "a"}, {Name: "a", Size: MaxUpload + 1}} {
 		if _, err := r.UploadFile(t.Context(), "o1", "u1", u); !errors.Is(err, ErrUpload) {
