@@ -2,9 +2,6 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/leversync/leversync/lever"
@@ -298,69 +295,6 @@ func parentOf(it lever.Item[lever.Opportunity]) store.Parent {
 	return p
 }
 
-// rebuild makes candidates anew from all their opportunities: those at hand, and those that are stored. A
-// candidate whose last opportunity is gone is gone.
-func (o *opportunities) rebuild(ctx context.Context, tx *store.Tx, m mapping.Mapper, people map[string][]lever.Opportunity) error {
-	if !o.wants(unified.Candidates) || len(people) == 0 {
-		return nil
-	}
-	var persons, fresh []string
-	for p, opps := range people {
-		persons = append(persons, p)
-		for _, v := range opps {
-			fresh = append(fresh, v.ID)
-		}
-	}
-	slices.Sort(persons)
-	raws, err := tx.RawOf(ctx, persons, fresh)
-	if err != nil {
-		return err
-	}
-	for _, raw := range raws {
-		var v lever.Opportunity
-		if err := json.Unmarshal(raw, &v); err != nil {
-			return fmt.Errorf("worker: a stored opportunity does not decode: %w", err)
-		}
-		people[mapping.ContactOf(v)] = append(people[mapping.ContactOf(v)], v)
-	}
-	var recs []*unified.Candidate
-	var gone []string
-	for _, p := range persons {
-		opps := newest(people[p])
-		if len(opps) == 0 {
-			gone = append(gone, p)
-			continue
-		}
-		rec, err := m.Candidate(opps)
-		if err != nil {
-			if err := tx.Quarantine(ctx, store.Rejected{Scope: unified.Candidates, Key: p, Reason: err.Error(), Raw: []byte("{}")}); err != nil {
-				return err
-			}
-			continue
-		}
-		recs = append(recs, rec)
-	}
-	if err := store.Upsert(ctx, tx, recs); err != nil {
-		return err
-	}
-	return tx.Tombstone(ctx, unified.Candidates, gone)
-}
-
-// newest keeps the last of opportunities that come twice.
-func newest(opps []lever.Opportunity) []lever.Opportunity {
-	at := map[string]int{}
-	var out []lever.Opportunity
-	for _, v := range opps {
-		if i, twice := at[v.ID]; twice {
-			out[i] = v
-			continue
-		}
-		at[v.ID] = len(out)
-		out = append(out, v)
-	}
-	return out
-}
-
 // remove marks opportunities as gone, with everything that hangs on them.
 func (o *opportunities) remove(ctx context.Context, tx *store.Tx, ids []string) error {
 	if len(ids) == 0 {
@@ -385,85 +319,3 @@ func (o *opportunities) remove(ctx context.Context, tx *store.Tx, ids []string) 
 
 // ofOpportunities are the scopes whose records hang on an opportunity.
 var ofOpportunities = []unified.Scope{unified.Attachments, unified.EEOCs, unified.Offers, unified.ScheduledInterviews, unified.Scorecards}
-
-// maxSuspects is how many absent records one run asks for by id.
-const maxSuspects = 1000
-
-// verify asks for each opportunity that the scan did not meet: the list is no snapshot, so that absence
-// alone condemns nobody.
-func (o *opportunities) verify(ctx context.Context) error {
-	if !o.cursor.Ready {
-		if err := o.suspects(ctx); err != nil {
-			return err
-		}
-	}
-	return verifyEach(ctx, o.slice, &o.cursor, o.client().Opportunity, o.remove, o.write)
-}
-
-// verifyEach asks for the cursor's suspects one by one: what Lever does not know is removed, what it shows is
-// written, and what it refuses (confidential by now: not for us, but there) stays.
-func verifyEach[T any](ctx context.Context, s *slice, c *cursor, get func(context.Context, string) (lever.Item[T], error),
-	remove func(context.Context, *store.Tx, []string) error, write func(context.Context, *store.Tx, []lever.Item[T], []string) error) error {
-	for len(c.Suspects) > 0 {
-		if s.over() {
-			return &yield{reason: "slice over"}
-		}
-		id := c.Suspects[0]
-		it, err := get(ctx, id)
-		verdict := lever.Classify(err)
-		if err != nil && verdict != lever.VerdictGone && verdict != lever.VerdictForbidden {
-			return err
-		}
-		to := *c
-		to.Suspects = to.Suspects[1:]
-		err = s.commit(ctx, s.rec.take(), func(ctx context.Context, tx *store.Tx) error {
-			tx.Add(store.Counts{Bound: 1})
-			var err error
-			switch verdict {
-			case lever.VerdictGone:
-				err = remove(ctx, tx, []string{id})
-			case lever.VerdictOK:
-				err = write(ctx, tx, []lever.Item[T]{it}, []string{id})
-			}
-			if err != nil {
-				return err
-			}
-			return tx.SaveCursor(ctx, to.encode())
-		})
-		if err != nil {
-			return err
-		}
-		*c = to
-	}
-	return nil
-}
-
-// suspects compares what the scan met with what is stored.
-func (o *opportunities) suspects(ctx context.Context) error {
-	to := o.cursor
-	to.Ready = true
-	return o.settleSuspects(ctx, unified.Applications, &to, func() { o.cursor = to })
-}
-
-// settleSuspects puts the absent into the cursor, unless the sweep proves nothing or the brake holds.
-func (s *slice) settleSuspects(ctx context.Context, sc unified.Scope, to *cursor, done func()) error {
-	err := s.commit(ctx, nil, func(ctx context.Context, tx *store.Tx) error {
-		to.Suspects, to.Note = nil, ""
-		if !to.Unproven && !s.state.Interrupted {
-			p, err := tx.Absent(ctx, sc, true)
-			if err != nil {
-				return err
-			}
-			if p.Pages == to.Page {
-				if to.Note = s.brake(sc, p); to.Note == "" {
-					to.Suspects = p.Absent[:min(len(p.Absent), maxSuspects)]
-				}
-			}
-		}
-		return tx.SaveCursor(ctx, to.encode())
-	})
-	if err == nil {
-		done()
-	}
-	return err
-}
