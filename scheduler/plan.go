@@ -27,7 +27,8 @@ func (p plan) next(now time.Time) todo {
 	}
 }
 
-// slot tells the tasks of one reason apart: those of the same due time within slotEvery are one.
-func slot(due, now time.Time) int64 {
-	return due.UnixMilli() ^ now.Truncate(slotEvery).UnixMilli()<<20
+// slot tells the tasks of one reason apart: those of the same due time and fence within slotEvery are one. The
+// task of a holder that died keeps its id for a minute or more, but the fence has risen with that holder.
+func slot(due time.Time, fence int64, now time.Time) int64 {
+	return due.UnixMilli() ^ now.Truncate(slotEvery).UnixMilli()<<20 ^ fence<<52
 }

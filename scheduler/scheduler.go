@@ -148,7 +148,7 @@ func (s *Scheduler) reconcile(ctx context.Context) error {
 	}
 	for _, l := range lost {
 		if err := s.queue.Enqueue(ctx, task.Sync{ConnectorID: l.ConnectorID, Scope: l.Scope, DueAt: &l.DueAt},
-			task.Options{ID: task.SlotID(l.ConnectorID, l.Scope, slot(l.DueAt, time.Now()))}); err != nil {
+			task.Options{ID: task.SlotID(l.ConnectorID, l.Scope, slot(l.DueAt, l.Fence, time.Now()))}); err != nil {
 			return err
 		}
 		s.Reconciled.Add(1)

@@ -73,12 +73,16 @@ func bareEnv(t *testing.T, cfg levertest.Config) *env {
 	e.rdb = redis.NewClient(opt)
 	t.Cleanup(func() { _ = e.rdb.Close() })
 	e.queue = task.NewQueue(e.rdb)
-	level := slog.LevelError
-	if os.Getenv("LEVERSYNC_TEST_LOG") != "" {
-		level = slog.LevelDebug
-	}
-	e.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	e.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel(slog.LevelError)}))
 	return e
+}
+
+// logLevel is otherwise, or everything when LEVERSYNC_TEST_LOG is set.
+func logLevel(otherwise slog.Level) slog.Level {
+	if os.Getenv("LEVERSYNC_TEST_LOG") != "" {
+		return slog.LevelDebug
+	}
+	return otherwise
 }
 
 // start runs a scheduler and a worker until the test ends.

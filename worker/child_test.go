@@ -1,0 +1,349 @@
+package worker_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/storetest"
+	"github.com/leversync/leversync/worker"
+)
+
+const (
+	childEnv      = "LEVERSYNC_TEST_CHILD" // the child's name: this process is to be a worker
+	childLeaseEnv = "LEVERSYNC_TEST_LEASE"
+	childTimeout  = 60 * time.Second // for starting and for ending; generous, for a busy machine
+)
+
+// runChild is a worker process: it says on standard output that it is ready, works until SIGTERM or until its
+// standard input ends (whoever started it is gone), and leaves its counters as JSON.
+func runChild() int {
+	if err := childMain(); err != nil {
+		fmt.Fprintln(os.Stderr, "child:", err)
+		return 1
+	}
+	return 0
+}
+
+func childMain() error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(3)
+	}()
+	lease, err := time.ParseDuration(os.Getenv(childLeaseEnv))
+	if err != nil {
+		return err
+	}
+	keys, err := store.ParseKeyring(os.Getenv("LEVERSYNC_ENCRYPTION_KEY"))
+	if err != nil {
+		return err
+	}
+	s, err := store.Open(ctx, store.Config{URL: os.Getenv("DATABASE_URL"), Keys: keys, LeaseFor: lease})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	opt, err := redis.ParseURL(os.Getenv("REDIS_URL"))
+	if err != nil {
+		return err
+	}
+	rdb := redis.NewClient(opt)
+	defer rdb.Close()
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel(slog.LevelInfo)}))
+	w := worker.New(worker.Config{Store: s, Redis: rdb, Log: log.With("child", os.Getenv(childEnv)), LeverURL: os.Getenv("LEVER_API_URL")})
+	if err := w.Start(); err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	<-ctx.Done()
+	w.Shutdown()
+	return json.NewEncoder(os.Stdout).Encode(map[string]int64{"fenced": w.Metrics().Fenced.Load(), "calls": w.Metrics().Calls.Load()})
+}
+
+// child is a worker in a process of its own.
+type child struct {
+	t      *testing.T
+	name   string
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	exited chan struct{} // closed once it has ended
+
+	mu      sync.Mutex
+	log     bytes.Buffer
+	answers map[string]int64 // its counters, when it ended in good order
+	killed  bool
+}
+
+// spawn starts a worker process and waits until it works. Its connections to Postgres bear its name, for the
+// audit. It is killed when the test ends.
+func (e *env) spawn(name string, lease time.Duration) *child {
+	e.t.Helper()
+	c := &child{t: e.t, name: name, exited: make(chan struct{})}
+	program, err := os.Executable()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	c.cmd = exec.Command(program)
+	c.cmd.Env = append(os.Environ(), childEnv+"="+name, childLeaseEnv+"="+lease.String(),
+		"DATABASE_URL="+e.db.URL+"&"+url.QueryEscape(workerSetting)+"="+name, "REDIS_URL="+e.redis.URL, "LEVER_API_URL="+e.url,
+		"LEVERSYNC_ENCRYPTION_KEY="+storetest.EncryptionKey)
+	c.cmd.Stderr = c
+	in, err1 := c.cmd.StdinPipe()
+	out, err2 := c.cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, c.cmd.Start()); err != nil {
+		e.t.Fatalf("start a worker process: %v", err)
+	}
+	c.stdin = in
+	ready := make(chan struct{})
+	go c.follow(out, ready)
+	e.t.Cleanup(c.end)
+	select {
+	case <-ready:
+	case <-c.exited:
+		e.t.Fatalf("worker process %s ended at once: %s", name, c.text())
+	case <-time.After(childTimeout):
+		e.t.Fatalf("worker process %s is not ready after %s: %s", name, childTimeout, c.text())
+	}
+	return c
+}
+
+// follow reads what the child says, to its end.
+func (c *child) follow(out io.Reader, ready chan struct{}) {
+	defer close(c.exited)
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if lines.Text() == "ready" {
+			close(ready)
+			continue
+		}
+		c.mu.Lock()
+		_ = json.Unmarshal(lines.Bytes(), &c.answers)
+		c.mu.Unlock()
+	}
+	_ = c.cmd.Wait() // how it ended is its own affair: a kill makes it an error
+}
+
+// Write takes the child's log.
+func (c *child) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if os.Getenv("LEVERSYNC_TEST_LOG") != "" {
+		_, _ = os.Stderr.Write(p)
+	}
+	return c.log.Write(p)
+}
+
+func (c *child) text() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.log.String()
+}
+
+func (c *child) pid() int { return c.cmd.Process.Pid }
+
+func (c *child) signal(s syscall.Signal) {
+	c.t.Helper()
+	if err := c.cmd.Process.Signal(s); err != nil {
+		c.t.Errorf("%v to worker process %s: %v", s, c.name, err)
+	}
+}
+
+// kill ends it as a crash would.
+func (c *child) kill() {
+	c.t.Helper()
+	c.killed = true
+	c.signal(syscall.SIGKILL)
+	<-c.exited
+}
+
+// term ends it in good order, and returns how long that took.
+func (c *child) term() time.Duration {
+	c.t.Helper()
+	c.killed = true
+	began := time.Now()
+	c.signal(syscall.SIGTERM)
+	select {
+	case <-c.exited:
+	case <-time.After(childTimeout):
+		c.t.Fatalf("worker process %s still runs %s after SIGTERM", c.name, childTimeout)
+	}
+	if code := c.cmd.ProcessState.ExitCode(); code != 0 {
+		c.t.Errorf("worker process %s: exit %d after SIGTERM, want 0: %s", c.name, code, c.text())
+	}
+	return time.Since(began)
+}
+
+func (c *child) end() {
+	_ = c.cmd.Process.Kill()
+	_ = c.stdin.Close()
+	early := false
+	select {
+	case <-c.exited:
+		early = !c.killed
+	case <-time.After(childTimeout):
+		c.t.Errorf("worker process %s can't be killed", c.name)
+		return
+	}
+	if early && c.cmd.ProcessState.ExitCode() > 0 {
+		c.t.Errorf("worker process %s ended by itself, with %d", c.name, c.cmd.ProcessState.ExitCode())
+	}
+	if c.t.Failed() {
+		lines := strings.Split(c.text(), "\n")
+		c.t.Logf("%s's last words:\n%s", c.name, strings.Join(lines[max(0, len(lines)-15):], "\n"))
+	}
+}
+
+// crew are the worker processes of a test, by pid.
+type crew struct {
+	e     *env
+	lease time.Duration
+	made  int
+	alive map[int]*child
+}
+
+// crew starts n worker processes.
+func (e *env) crew(n int, lease time.Duration) *crew {
+	e.t.Helper()
+	c := &crew{e: e, lease: lease, alive: map[int]*child{}}
+	for range n {
+		c.hire()
+	}
+	return c
+}
+
+func (c *crew) hire() *child {
+	c.e.t.Helper()
+	c.made++
+	w := c.e.spawn(fmt.Sprintf("w%d", c.made), c.lease)
+	c.alive[w.pid()] = w
+	return w
+}
+
+// busy is the worker that holds the lease of the stream that makes the calls; of several, the one with most
+// leases. nil: nobody holds one now.
+func (c *crew) busy() *child {
+	c.e.t.Helper()
+	for _, owner := range storetest.Column[string](c.e.db, `SELECT lease_owner FROM streams WHERE lease_until > now() AND run_id IS NOT NULL
+GROUP BY lease_owner ORDER BY bool_or(stream = 'opportunity-children') DESC, count(*) DESC`) {
+		if w := c.alive[pidOf(owner)]; w != nil {
+			return w
+		}
+	}
+	return nil
+}
+
+// awaitBusy waits until a worker of the crew holds a lease.
+func (c *crew) awaitBusy() *child {
+	c.e.t.Helper()
+	var w *child
+	c.e.until("a worker holds a lease", time.Minute, func() bool { w = c.busy(); return w != nil })
+	return w
+}
+
+// dismiss takes w, which has ended, off the crew.
+func (c *crew) dismiss(w *child) { delete(c.alive, w.pid()) }
+
+// pidOf reads the process out of a lease's owner, host/pid/random.
+func pidOf(owner string) int {
+	parts := strings.Split(owner, "/")
+	if len(parts) < 2 {
+		return 0
+	}
+	pid, _ := strconv.Atoi(parts[len(parts)-2])
+	return pid
+}
+
+// until polls for cond: what other processes do gives no signal to wait for.
+func (e *env) until(what string, limit time.Duration, cond func() bool) time.Duration {
+	e.t.Helper()
+	began := time.Now()
+	for !cond() {
+		if time.Since(began) > limit {
+			e.t.Fatalf("not so after %s: %s", limit, what)
+		}
+		select {
+		case <-e.t.Context().Done():
+			e.t.Fatal("test over")
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return time.Since(began)
+}
+
+// served waits until nothing is asked for and nothing is under way, of any connector. It looks through the
+// test's own connections: the Store's may be cut.
+func (e *env) served(limit time.Duration) time.Duration {
+	e.t.Helper()
+	return e.until("every scope of every connector is served", limit, func() bool {
+		return storetest.Value[int](e.db, `SELECT (SELECT count(*) FROM connector_scopes WHERE enabled AND (requested_at IS NOT NULL OR state IN ('pending', 'syncing')))
+  + (SELECT count(*) FROM streams WHERE run_id IS NOT NULL)`) == 0
+	})
+}
+
+// refetched is how many calls Lever counted beyond those that brought something to commit.
+func (e *env) refetched() int {
+	e.t.Helper()
+	return e.calls() - storetest.Value[int](e.db, `SELECT sum(bound)::int FROM runs`)
+}
+
+// random is a source of chance whose seed the test prints, and takes back from LEVERSYNC_TEST_SEED.
+func random(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := uint64(number(t, "LEVERSYNC_TEST_SEED", int(time.Now().UnixNano()&0x7fffffff)))
+	t.Logf("LEVERSYNC_TEST_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// workerSetting is the setting of a connection that holds the name of the worker process.
+const workerSetting = "leversync_test.worker"
+
+// audit has Postgres write down who took each fence, and who committed under which.
+func (e *env) audit() {
+	for _, sql := range []string{
+		`CREATE TABLE audit (at timestamptz DEFAULT clock_timestamp(), kind text, connector_id uuid, stream text, fence bigint, worker text)`,
+		`CREATE FUNCTION audit_fence() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO leversync.audit (kind, connector_id, stream, fence, worker) VALUES ('took', NEW.connector_id, NEW.stream, NEW.fence, current_setting('` + workerSetting + `', true));
+    RETURN NEW; END $$`,
+		`CREATE TRIGGER audit_fence AFTER UPDATE OF fence ON streams FOR EACH ROW WHEN (OLD.fence <> NEW.fence) EXECUTE FUNCTION audit_fence()`,
+		`CREATE FUNCTION audit_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO leversync.audit (kind, connector_id, stream, fence, worker)
+    SELECT 'wrote', NEW.connector_id, NEW.stream, s.fence, current_setting('` + workerSetting + `', true) FROM leversync.streams s WHERE s.connector_id = NEW.connector_id AND s.stream = NEW.stream;
+    RETURN NEW; END $$`,
+		`CREATE TRIGGER audit_commit AFTER UPDATE ON runs FOR EACH ROW EXECUTE FUNCTION audit_commit()`,
+	} {
+		e.db.Exec(sql)
+	}
+}
+
+// checkAudit demands that every commit was made by the worker that had taken the fence in force.
+func (e *env) checkAudit() {
+	e.t.Helper()
+	if n := storetest.Value[int](e.db, `SELECT count(*) FROM audit WHERE kind = 'wrote'`); n == 0 {
+		e.t.Error("the audit saw no commit")
+	}
+	for _, line := range storetest.Column[string](e.db, `SELECT format('%s committed on %s under fence %s, which %s took', w.worker, w.stream, w.fence, t.worker)
+FROM audit w JOIN audit t USING (connector_id, stream, fence) WHERE w.kind = 'wrote' AND t.kind = 'took' AND w.worker IS DISTINCT FROM t.worker LIMIT 5`) {
+		e.t.Error(line)
+	}
+}

@@ -1,0 +1,204 @@
+package worker_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/leversync/leversync/lever/levertest"
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/storetest"
+)
+
+// batch is what one crash may cost: the child lists that are under way (at a rate that never waits, 32) and
+// those read but not yet written (up to twice a group of 20), and of a list's traversal the page that is being
+// written and the one fetched ahead.
+const batch = 32 + 2*20 + 2
+
+// brief is a lease short enough to lose it twenty times in a test. The large tests use the real one.
+const brief = 1500 * time.Millisecond
+
+// large reports whether LEVERSYNC_TEST_LARGE asks for tests of the size that they are about.
+func large() bool { return os.Getenv("LEVERSYNC_TEST_LARGE") != "" }
+
+// points are n moments of a sync, as counts of calls, in order.
+func points(t *testing.T, n int, e *env, opportunities int) []int {
+	t.Helper()
+	rng := random(t)
+	total := (opportunities+99)/100 + 5*opportunities + len(e.lever.Records("postings"))
+	out := make([]int, n)
+	for i := range out {
+		out[i] = 1 + rng.IntN(total*95/100)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// reach waits until Lever has counted n calls.
+func (e *env) reach(n int) {
+	e.t.Helper()
+	e.until(fmt.Sprintf("Lever has counted %d calls", n), 5*time.Minute, func() bool { return e.calls() >= n })
+}
+
+// hold is a lease, as it was seen.
+type hold struct {
+	stream string
+	fence  int64
+}
+
+// holds are the leases that a worker has on runs under way.
+func (e *env) holds(w *child) []hold {
+	e.t.Helper()
+	var out []hold
+	for _, s := range storetest.Column[string](e.db, `SELECT stream FROM streams WHERE lease_until > now() AND run_id IS NOT NULL AND lease_owner LIKE '%/' || $1 || '/%'`, fmt.Sprint(w.pid())) {
+		out = append(out, hold{s, storetest.Value[int64](e.db, `SELECT fence FROM streams WHERE stream = $1`, s)})
+	}
+	return out
+}
+
+// taken waits until others hold, or have held, each of the leases.
+func (e *env) taken(holds []hold, limit time.Duration) {
+	e.t.Helper()
+	for _, h := range holds {
+		e.until(fmt.Sprintf("another worker takes %s over", h.stream), limit, func() bool {
+			return storetest.Value[int64](e.db, `SELECT fence FROM streams WHERE stream = $1`, h.stream) > h.fence
+		})
+	}
+}
+
+func TestKilledWorkersCostABatchAtMost(t *testing.T) {
+	t.Parallel()
+	n, lease := 400, brief
+	if large() {
+		n, lease = 5000, store.DefaultLease
+	}
+	const kills = 20
+	e := newEnv(t, levertest.Config{Seed: 40, Opportunities: n, RatePerSecond: -1, Confidential: true, Latency: time.Millisecond}, fast)
+	e.audit()
+	at := points(t, kills, e, n)
+	c := e.crew(2, lease)
+	e.startScheduler()
+	began := time.Now()
+	var slowest, sum time.Duration
+	for _, n := range at {
+		e.reach(n)
+		w := c.awaitBusy()
+		holds := e.holds(w)
+		w.kill()
+		died := time.Now()
+		c.dismiss(w)
+		c.hire()
+		e.taken(holds, 15*time.Second)
+		took := time.Since(died)
+		slowest, sum = max(slowest, took), sum+took
+	}
+	e.served(5 * time.Minute)
+	e.check()
+	e.checkAudit()
+	extra := e.refetched()
+	t.Logf("%d kills at calls %v of %d, lease %s: %d calls made again, %.1f a kill; another worker took over within %s, %s on average; %s in all",
+		kills, at, e.calls(), lease, extra, float64(extra)/kills, slowest.Round(time.Millisecond), (sum / kills).Round(time.Millisecond), time.Since(began).Round(time.Second))
+	if extra > kills*batch {
+		t.Errorf("%d calls made again after %d kills, want at most %d each", extra, kills, batch)
+	}
+}
+
+// TestAKilledWorkerIsReplacedSoon: with the lease as it is in life.
+func TestAKilledWorkerIsReplacedSoon(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, levertest.Config{Seed: 41, Opportunities: 300, RatePerSecond: -1, Confidential: true, Latency: 5 * time.Millisecond}, fast)
+	at := points(t, 1, e, 300)
+	c := e.crew(2, store.DefaultLease)
+	e.startScheduler()
+	e.reach(at[0])
+	w := c.awaitBusy()
+	holds := e.holds(w)
+	w.kill()
+	died := time.Now()
+	e.taken(holds, 15*time.Second)
+	n := e.calls()
+	e.until("a call after the take-over", 15*time.Second, func() bool {
+		return e.calls() > n || storetest.Value[int](e.db, `SELECT count(*) FROM streams WHERE run_id IS NOT NULL`) == 0
+	})
+	took := time.Since(died)
+	t.Logf("killed at call %d, holding %v: replaced within %s", at[0], holds, took.Round(time.Millisecond))
+	if took > 15*time.Second {
+		t.Errorf("replaced after %s, want at most 15 s", took)
+	}
+	e.served(2 * time.Minute)
+	e.check()
+}
+
+func TestAFrozenWorkerWritesNothingOnceReplaced(t *testing.T) {
+	t.Parallel()
+	n, lease, rounds := 300, brief, 3
+	if large() {
+		n, lease = 1000, store.DefaultLease
+	}
+	e := newEnv(t, levertest.Config{Seed: 42, Opportunities: n, RatePerSecond: -1, Confidential: true, Latency: time.Millisecond}, fast)
+	e.audit()
+	at := points(t, rounds, e, n)
+	c := e.crew(2, lease)
+	e.startScheduler()
+	for _, n := range at {
+		e.reach(n)
+		w := c.awaitBusy()
+		holds := e.holds(w)
+		w.signal(syscall.SIGSTOP)
+		e.taken(holds, 15*time.Second)
+		w.signal(syscall.SIGCONT)
+	}
+	e.served(2 * time.Minute)
+	e.check()
+	e.checkAudit()
+	fenced := int64(0)
+	for _, w := range c.alive {
+		w.term()
+		fenced += w.answers["fenced"]
+	}
+	extra := e.refetched()
+	t.Logf("frozen %d times at calls %v: %d leases found lost, %d calls made again", rounds, at, fenced, extra)
+	if extra > rounds*2*batch { // what the frozen one had read, and what it reads until it learns that it lost
+		t.Errorf("%d calls made again after %d freezes, want at most %d each", extra, rounds, 2*batch)
+	}
+}
+
+func TestSIGTERMLosesNothing(t *testing.T) {
+	t.Parallel()
+	const rounds, n = 4, 300
+	e := newEnv(t, levertest.Config{Seed: 43, Opportunities: n, RatePerSecond: -1, Confidential: true, Latency: 2 * time.Millisecond}, fast)
+	e.audit()
+	at := points(t, rounds, e, n)
+	c := e.crew(2, store.DefaultLease)
+	e.startScheduler()
+	var slowest, slowestNext time.Duration
+	for _, n := range at {
+		e.reach(n)
+		w := c.awaitBusy()
+		holds := e.holds(w)
+		took := w.term()
+		ended := time.Now()
+		c.dismiss(w)
+		e.taken(holds, 15*time.Second)
+		slowest, slowestNext = max(slowest, took), max(slowestNext, time.Since(ended))
+		c.hire()
+	}
+	e.served(2 * time.Minute)
+	e.check()
+	e.checkAudit()
+	extra := e.refetched()
+	t.Logf("%d workers ended at calls %v: within %s, the next went on within %s; %d calls made again", rounds, at,
+		slowest.Round(time.Millisecond), slowestNext.Round(time.Millisecond), extra)
+	if slowest > 10*time.Second {
+		t.Errorf("a worker took %s to end, want at most 10 s", slowest)
+	}
+	if extra != 0 {
+		t.Errorf("%d calls made again, want none: %v", extra, e.lever.CallsBy())
+	}
+	if logged := storetest.Value[int](e.db, `SELECT count(*) FROM calls`); logged != e.calls() {
+		t.Errorf("the sync log has %d calls, Lever counted %d", logged, e.calls())
+	}
+}
