@@ -106,7 +106,7 @@ func (e *env) spawn(name string, lease time.Duration) *child {
 	}
 	c.cmd = exec.Command(program)
 	c.cmd.Env = append(os.Environ(), childEnv+"="+name, childLeaseEnv+"="+lease.String(),
-		"DATABASE_URL="+e.db.URL+"&"+url.QueryEscape(workerSetting)+"="+name, "REDIS_URL="+e.redis.URL, "LEVER_API_URL="+e.url,
+		"DATABASE_URL="+e.database()+"&"+url.QueryEscape(workerSetting)+"="+name, "REDIS_URL="+e.redis.URL, "LEVER_API_URL="+e.url,
 		"LEVERSYNC_ENCRYPTION_KEY="+storetest.EncryptionKey)
 	c.cmd.Stderr = c
 	in, err1 := c.cmd.StdinPipe()
@@ -126,6 +126,14 @@ func (e *env) spawn(name string, lease time.Duration) *child {
 		e.t.Fatalf("worker process %s is not ready after %s: %s", name, childTimeout, c.text())
 	}
 	return c
+}
+
+// database is the URL at which worker processes find Postgres.
+func (e *env) database() string {
+	if e.dbURL != "" {
+		return e.dbURL
+	}
+	return e.db.URL
 }
 
 // follow reads what the child says, to its end.

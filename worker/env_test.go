@@ -35,6 +35,7 @@ type env struct {
 	queue *task.Queue
 	conn  store.Connector
 	log   *slog.Logger
+	dbURL string // where worker processes find Postgres; "": at db's own
 }
 
 // fast is a rate at which the budget never waits.
@@ -104,12 +105,15 @@ func (e *env) startWorker(cfg worker.Config) *worker.Worker {
 	return w
 }
 
-func (e *env) startScheduler() {
+// startScheduler runs one until stop is called, or the test ends.
+func (e *env) startScheduler() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	s := scheduler.New(scheduler.Config{Store: e.db.Store, Redis: e.rdb, Log: e.log, Tick: 100 * time.Millisecond, Grace: 2 * time.Second})
 	go func() { defer close(done); _ = s.Run(ctx) }()
-	e.t.Cleanup(func() { cancel(); <-done })
+	stop = func() { cancel(); <-done }
+	e.t.Cleanup(stop)
+	return stop
 }
 
 // sync asks for all scopes and waits until they are served.
