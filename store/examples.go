@@ -40,10 +40,11 @@ LIMIT 6`,
 	},
 	{
 		Name:     "interviewers",
-		Question: "Who interviews most, and how soon after do they hand in feedback?",
+		Question: "Who interviews most, and how do they judge?",
 		SQL: `SELECT concat_ws(' ', u.first_name, u.last_name) AS interviewer, count(DISTINCT i.id) AS interviews,
        count(DISTINCT f.id) AS feedback_forms,
-       round((extract(epoch FROM avg(f.submitted_at - i.end_at)) / 3600)::numeric, 1) AS hours_to_feedback
+       round(100.0 * count(DISTINCT f.id) FILTER (WHERE f.overall_recommendation IN ('YES', 'STRONG_YES'))
+             / nullif(count(DISTINCT f.id), 0)) AS yes_percent
 FROM ats.scheduled_interviews i
 CROSS JOIN unnest(i.interviewers) AS who
 JOIN ats.remote_users u ON u.id = who AND u.connector_id = i.connector_id

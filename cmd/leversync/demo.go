@@ -65,6 +65,8 @@ type demo struct {
 	conn  store.Connector
 	begun time.Time
 	told  demoReport
+
+	finished bool // the story is told: what is left is to wait for Ctrl-C
 }
 
 // demoReport is what demo --json prints.
@@ -164,14 +166,13 @@ func (d *demo) run(ctx context.Context, size int, keep bool) error {
 		err = d.story(sctx, keep)
 	case <-sctx.Done():
 	}
-	if err == nil || sctx.Err() != nil {
-		err = errors.Join(context.Cause(sctx))
-	}
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		if keep && len(d.told.Questions) > 0 {
-			return nil
-		}
+	switch {
+	case ctx.Err() != nil && d.finished:
+		return nil
+	case ctx.Err() != nil:
 		return errors.New("interrupted: everything was cleaned up")
+	case sctx.Err() != nil: // a role failed, and the story with it
+		return context.Cause(sctx)
 	}
 	return err
 }
@@ -208,6 +209,7 @@ func (d *demo) story(ctx context.Context, keep bool) error {
 		d.say("make demo KEEP=1 leaves it up, for a look of your own.")
 		return nil
 	}
+	d.finished = true
 	d.where()
 	<-ctx.Done()
 	return ctx.Err()

@@ -53,17 +53,36 @@ func (f *firstRows) show(p progress) {
 // demoChange is a change in the simulated account.
 type demoChange struct {
 	what string
-	in   []levertest.Situation // what it needs of an opportunity; nil: it is of something else
-	make func(s *levertest.Server, id string) (levertest.Touched, error)
+	in   []levertest.Situation                                           // what it needs of an opportunity; nil: it finds its own
+	make func(s *levertest.Server, id string) (levertest.Touched, error) // id "": one of its own
 }
 
 var demoChanges = []demoChange{
 	{"a candidate moves one stage on", []levertest.Situation{levertest.Active, levertest.WithApplication}, (*levertest.Server).AdvanceStage},
 	{"an interview is scheduled, which does not move Lever's updatedAt", []levertest.Situation{levertest.Active, levertest.WithoutChildren}, (*levertest.Server).AddInterview},
-	{"feedback on a recent interview is edited, which moves no clock at all", []levertest.Situation{levertest.RecentlyInterviewed, levertest.WithFeedback}, (*levertest.Server).EditFeedback},
+	{"feedback on a recent interview is edited, which moves no clock at all", nil, editFeedback},
 	{"an offer is drafted for a candidate in the offer stage, which moves no clock either", []levertest.Situation{levertest.Active, levertest.InOfferStage, levertest.WithApplication}, (*levertest.Server).AddOffer},
 	{"a candidacy is deleted", []levertest.Situation{levertest.Rejected, levertest.WithFeedback}, (*levertest.Server).DeleteOpportunity},
 	{"a posting is renamed, which rewrites the tags of all its candidates", nil, renamePosting},
+}
+
+// editFeedback edits the feedback of somebody who was interviewed in the last days.
+func editFeedback(s *levertest.Server, _ string) (levertest.Touched, error) {
+	lately := map[string]bool{}
+	for _, in := range s.Expected(string(unified.ScheduledInterviews)) {
+		text, _ := in["start_at"].(string)
+		at, err := time.Parse(unified.TimeLayout, text)
+		app, ok := in["application"].(levertest.Rel)
+		if since := time.Since(at); err == nil && ok && since > 0 && since < 12*24*time.Hour {
+			lately[app.RemoteID] = true
+		}
+	}
+	for _, form := range s.Expected(string(unified.Scorecards)) {
+		if app, ok := form["application"].(levertest.Rel); ok && lately[app.RemoteID] {
+			return s.EditFeedback(app.RemoteID)
+		}
+	}
+	return levertest.Touched{}, levertest.ErrNoSuch
 }
 
 func renamePosting(s *levertest.Server, _ string) (levertest.Touched, error) {

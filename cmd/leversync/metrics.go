@@ -1,13 +1,13 @@
 package main
 
 import (
+	"log/slog"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/leversync/leversync/store"
-	"github.com/leversync/leversync/worker/task"
 )
 
 // registry holds what /metrics shows. No label holds an id of a person, nor of a connector.
@@ -21,7 +21,7 @@ func (p *process) registry() *prometheus.Registry {
 			Name: "leversync_build_info", Help: "What runs; always 1.",
 			ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "goversion": b.Go},
 		}, func() float64 { return 1 }),
-		newQueueCollector(task.NewQueue(p.redis).Depth),
+		newQueueCollector(func() (map[string]map[string]int, error) { return depthOf(p.redis) }, p.log),
 		poolCollector{p.store.Pool},
 	)
 	if p.worker != nil {
@@ -65,12 +65,13 @@ func counter(name, help string, value *atomic.Int64) prometheus.Collector {
 // the scrape stands.
 type queueCollector struct {
 	depth     func() (map[string]map[string]int, error)
+	log       *slog.Logger
 	tasks, up *prometheus.Desc
 }
 
-func newQueueCollector(depth func() (map[string]map[string]int, error)) queueCollector {
+func newQueueCollector(depth func() (map[string]map[string]int, error), log *slog.Logger) queueCollector {
 	return queueCollector{
-		depth: depth,
+		depth: depth, log: log,
 		tasks: prometheus.NewDesc("leversync_queue_tasks", "Tasks in a queue, by state.", []string{"queue", "state"}, nil),
 		up:    prometheus.NewDesc("leversync_queue_up", "Whether the queues could be read.", nil, nil),
 	}
@@ -83,6 +84,7 @@ func (c queueCollector) Collect(ch chan<- prometheus.Metric) {
 	up := 1.0
 	if err != nil {
 		up = 0
+		c.log.Warn("queues not read for the metrics", "error", err)
 	}
 	ch <- prometheus.MustNewConstMetric(c.up, prometheus.GaugeValue, up)
 	for queue, states := range depth {

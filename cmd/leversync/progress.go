@@ -144,7 +144,7 @@ func (p progress) records() (n int64) {
 }
 
 // window is how far back the rate looks.
-const window = 5 * time.Second
+const window = 3 * time.Second
 
 // meter measures the rate of calls over the last few seconds. The zero value is ready.
 type meter struct{ samples []sample }

@@ -88,7 +88,7 @@ func (res result) print(w io.Writer, st style) {
 	for _, s := range scopes {
 		records += s.Records
 	}
-	fmt.Fprintf(w, "%s in %s: %s made, at most %s needed.\n", plural(records, "record"),
+	fmt.Fprintf(w, "%s in %s, with %s to Lever (bound: %s).\n", plural(records, "record"),
 		short(time.Duration(res.Seconds*float64(time.Second))), plural(res.Calls, "call"), number(res.Bound))
 	for _, line := range why {
 		fmt.Fprintln(w, "  "+line)
