@@ -18,7 +18,7 @@ func TestTablesMatchTheModel(t *testing.T) {
 	t.Parallel()
 	db := storetest.New(t)
 	for _, sc := range unified.Scopes {
-		want := []string{"id", "connector_id", "remote_id", "parent", "raw", "raw_hash", "body_hash", "created_at", "modified_at", "deleted_at"}
+		want := []string{"id", "connector_id", "remote_id", "parent", "raw", "raw_hash", "body_hash", "created_at", "modified_at", "deleted_at", "version"}
 		rt := reflect.TypeOf(blank[sc]()).Elem()
 		for i := range rt.NumField() {
 			if f := rt.Field(i); !f.Anonymous {

@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -19,6 +20,7 @@ type Keyring struct {
 type sealKey struct {
 	id   string
 	aead cipher.AEAD
+	mac  []byte // derived: authenticates cursors, which are no secrets
 }
 
 // ParseKeyring reads base64 keys of 32 bytes each, separated by commas or spaces; the first is the
@@ -45,7 +47,11 @@ func ParseKeyring(s string) (*Keyring, error) {
 			return nil, err
 		}
 		sum := sha256.Sum256(append([]byte("leversync key id\x00"), b...))
-		k.keys = append(k.keys, sealKey{id: hex.EncodeToString(sum[:4]), aead: aead})
+		mac, err := hkdf.Key(sha256.New, b, nil, "leversync cursor", sha256.Size)
+		if err != nil {
+			return nil, err
+		}
+		k.keys = append(k.keys, sealKey{id: hex.EncodeToString(sum[:4]), aead: aead, mac: mac})
 	}
 	if len(k.keys) == 0 {
 		return nil, errors.New("no key: make one with `openssl rand -base64 32`")

@@ -26,9 +26,11 @@ type table struct {
 
 // column is a field of a unified struct.
 type column struct {
-	name  string
-	index int
-	kind  kind
+	name   string
+	index  int
+	kind   kind
+	typ    reflect.Type
+	public bool // in the API
 }
 
 // kind is how a field travels: as which array type, cast to which column type.
@@ -75,7 +77,7 @@ func newTable(r unified.Record) *table {
 		if !ok {
 			panic(fmt.Sprintf("store: %s.%s: no column type for %s", t.name, f.Name, f.Type))
 		}
-		t.columns = append(t.columns, column{name: name, index: i, kind: k})
+		t.columns = append(t.columns, column{name: name, index: i, kind: k, typ: f.Type, public: f.Tag.Get("json") != "-"})
 	}
 	t.upsert = t.upsertSQL()
 	return t

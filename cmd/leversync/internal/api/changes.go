@@ -1,0 +1,82 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/unified"
+)
+
+// Change is the newest change of one record.
+type Change struct {
+	Scope      string       `json:"scope" doc:"Its scope."`
+	ID         uuid.UUID    `json:"id" format:"uuid"`
+	RemoteID   string       `json:"remote_id"`
+	Operation  string       `json:"operation" enum:"upsert,delete" doc:"upsert: it is new or changed. delete: it is gone at the source."`
+	ModifiedAt unified.Time `json:"modified_at" format:"date-time"`
+	Record     Object       `json:"record" doc:"The record as it reads now, as GET by id gives it; null where it is gone."`
+}
+
+// ChangeList is a piece of the feed.
+type ChangeList struct {
+	Cursor  string   `json:"cursor" doc:"Where this page ends: give it as after, now or later."`
+	HasMore bool     `json:"has_more" doc:"Whether there was more at the time; false: ask again later."`
+	Items   []Change `json:"items"`
+}
+
+type changesInput struct {
+	connectorToken
+	After string `query:"after" maxLength:"200" doc:"The cursor of the page before; without it, from the start."`
+	Limit int    `query:"limit" minimum:"1" maximum:"200" default:"100" doc:"Changes in a page."`
+}
+
+func registerChanges(s *server, op huma.Operation) {
+	register(s, op, func(ctx context.Context, in *changesInput) (*bodyOutput[ChangeList], error) {
+		connector := connectorOf(ctx).ID
+		name := connector.String() + " changes"
+		var after store.FeedPosition
+		if in.After != "" {
+			var err error
+			if after, err = s.cfg.Store.FeedPosition(name, in.After); err != nil {
+				return nil, badCursor("after")
+			}
+		}
+		found, err := s.cfg.Store.Changes(ctx, connector, after, in.Limit+1)
+		if err != nil {
+			return nil, err
+		}
+		out := &bodyOutput[ChangeList]{Body: ChangeList{Items: []Change{}}}
+		if len(found) > in.Limit {
+			found, out.Body.HasMore = found[:in.Limit], true
+		}
+		for _, f := range found {
+			c, err := s.change(f)
+			if err != nil {
+				return nil, err
+			}
+			out.Body.Items = append(out.Body.Items, c)
+			after = f.Position
+		}
+		out.Body.Cursor = s.cfg.Store.FeedCursor(name, after)
+		return out, nil
+	})
+}
+
+func (s *server) change(f store.Change) (Change, error) {
+	r := f.Record
+	c := Change{Scope: string(f.Scope), ID: r.ID, RemoteID: r.RemoteID, Operation: "upsert", ModifiedAt: unified.NewTime(r.ModifiedAt)}
+	if r.DeletedAt != nil {
+		c.Operation = "delete"
+		return c, nil
+	}
+	built, err := models[f.Scope].build(r, want{}, s.cfg.PublicURL)
+	if err != nil {
+		return c, err
+	}
+	c.Record, err = json.Marshal(built)
+	return c, err
+}

@@ -1,0 +1,121 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/leversync/leversync/store"
+)
+
+type contextKey int
+
+const (
+	connectorKey contextKey = iota
+	requestIDKey
+)
+
+// connectorOf is the connector that the request's token names. Routes with Token have one.
+func connectorOf(ctx context.Context) *store.Connector {
+	c, _ := ctx.Value(connectorKey).(*store.Connector)
+	return c
+}
+
+// guard lets a request through to a route's handler: its key, the key's scope, the connector's token, the rate.
+// It runs before any parameter is looked at.
+func (s *server) guard(r Route) func(huma.Context, func(huma.Context)) {
+	return func(hc huma.Context, next func(huma.Context)) {
+		req, w := humago.Unwrap(hc)
+		bucket, connector, refusal := s.admit(req, r)
+		if limited := s.limit(w, req, bucket); limited != nil {
+			refusal = limited
+		}
+		if refusal != nil {
+			writeRefusal(w, refusal)
+			return
+		}
+		if connector != nil {
+			hc = huma.WithValue(hc, connectorKey, connector)
+		}
+		next(hc)
+	}
+}
+
+// admit says who asks, by the bucket that their rate is counted in, and why they may not.
+func (s *server) admit(req *http.Request, r Route) (bucket string, c *store.Connector, no *refusal) {
+	bucket = addressBucket(req)
+	key, ok := bearer(req)
+	if !ok {
+		return bucket, nil, refuse(http.StatusUnauthorized, "Not authenticated: send an API key as Authorization: Bearer")
+	}
+	token := req.Header.Get("x-connector-token")
+	caller, err := s.cfg.Store.Authorize(req.Context(), key, token)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return bucket, nil, refuse(http.StatusUnauthorized, "Invalid API key")
+	case err != nil:
+		s.cfg.Log.ErrorContext(req.Context(), "request not authorized", "error", err, "request_id", requestID(req.Context()))
+		return bucket, nil, unavailable(err)
+	}
+	bucket = "key:" + caller.KeyID.String()
+	if !slices.Contains(caller.KeyScopes, r.Scope) {
+		return bucket, nil, refuse(http.StatusForbidden, "This API key lacks the scope "+r.Scope)
+	}
+	if !r.Token {
+		return bucket, nil, nil
+	}
+	switch {
+	case token == "":
+		return bucket, nil, invalid("header", "x-connector-token", "missing", "required header parameter is missing", nil)
+	case caller.Connector == nil:
+		return bucket, nil, refuse(http.StatusUnauthorized, "Invalid connector token")
+	}
+	return "connector:" + caller.Connector.ID.String(), caller.Connector, nil
+}
+
+// bearer is the credential of the Authorization header.
+func bearer(req *http.Request) (string, bool) {
+	scheme, key, ok := strings.Cut(req.Header.Get("Authorization"), " ")
+	key = strings.TrimSpace(key)
+	return key, ok && strings.EqualFold(scheme, "Bearer") && key != ""
+}
+
+// addressBucket counts requests of which nobody knows whose they are.
+func addressBucket(req *http.Request) string {
+	host, _, err := net.SplitHostPort(req.RemoteAddr)
+	if err != nil {
+		host = req.RemoteAddr
+	}
+	return "address:" + host
+}
+
+// unavailable is a 503 while Postgres is away, else a 500.
+func unavailable(err error) *refusal {
+	if store.Away(err) {
+		return refuse(http.StatusServiceUnavailable, "The database can't be reached: try again shortly")
+	}
+	return refuse(http.StatusInternalServerError, "Internal server error")
+}
+
+// writeRefusal answers outside of huma's handlers.
+func writeRefusal(w http.ResponseWriter, e *refusal) {
+	if e.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="leversync"`)
+	}
+	if e.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	b, err := e.MarshalJSON()
+	if err != nil {
+		b = []byte(`{"detail":"Internal server error"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(e.status)
+	_, _ = w.Write(append(b, '\n')) // the client has gone away: nothing to do
+}

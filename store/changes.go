@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/leversync/leversync/store/unified"
+)
+
+// FeedPosition is a place in a connector's feed of changes; zero is its start.
+type FeedPosition struct {
+	Version uint64 // of a transaction
+	Scope   int    // index in unified.Scopes
+	ID      uuid.UUID
+}
+
+// Change is the last change of a record: what it says now, or that it is gone.
+type Change struct {
+	Scope    unified.Scope
+	Record   Record
+	Position FeedPosition
+}
+
+// place is where a change is in the feed.
+type place struct {
+	Scope   int
+	ID      uuid.UUID
+	Version string
+}
+
+// Changes lists a connector's records in the order of their last changes, from after on: every record once, at
+// its newest change.
+//
+// A transaction's number is given when it begins to write, and transactions commit in any order. So only
+// changes older than every transaction that is still under way are listed: what commits later comes later.
+func (s *Store) Changes(ctx context.Context, connector uuid.UUID, after FeedPosition, limit int) ([]Change, error) {
+	var out []Change
+	// One snapshot for the places and the records: a record that changes in between has its place further on.
+	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		places, err := many[place](ctx, tx, changesSQL(after), connector, strconv.FormatUint(after.Version, 10), after.ID, limit)
+		if err != nil {
+			return err
+		}
+		ids := map[int][]uuid.UUID{}
+		for _, p := range places {
+			ids[p.Scope] = append(ids[p.Scope], p.ID)
+		}
+		records := map[uuid.UUID]Record{}
+		for i, list := range ids {
+			recs, err := s.read(ctx, tx, ReadQuery{Connector: connector, Scope: unified.Scopes[i], IDs: list, Deleted: true})
+			if err != nil {
+				return err
+			}
+			for _, r := range recs {
+				records[r.ID] = r
+			}
+		}
+		for _, p := range places {
+			v, err := strconv.ParseUint(p.Version, 10, 64)
+			if err != nil {
+				return err
+			}
+			out = append(out, Change{Scope: unified.Scopes[p.Scope], Record: records[p.ID], Position: FeedPosition{Version: v, Scope: p.Scope, ID: p.ID}})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: changes: %w", err)
+	}
+	return out, nil
+}
+
+// changesSQL merges the scopes by (version, scope, id). $1 connector, $2 version, $3 id, $4 limit.
+func changesSQL(after FeedPosition) string {
+	parts := make([]string, len(unified.Scopes))
+	for i, sc := range unified.Scopes {
+		from := "version > $2::text::xid8"
+		switch {
+		case i == after.Scope:
+			from = "(version, id) > ($2::text::xid8, $3::uuid)"
+		case i > after.Scope:
+			from = "version >= $2::text::xid8"
+		}
+		parts[i] = fmt.Sprintf(`(SELECT %d AS scope, id, version FROM %s WHERE connector_id = $1 AND %s AND version < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY version, id LIMIT $4)`, i, sc.Table(), from)
+	}
+	return "SELECT scope, id, version::text AS version FROM (" + strings.Join(parts, "\nUNION ALL\n") + ") c ORDER BY c.version, c.scope, c.id LIMIT $4"
+}

@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// The scopes of API keys.
+const (
+	KeyRead  = "read"
+	KeyWrite = "write"
+	KeyAdmin = "admin"
+)
+
+// Caller is who makes a request: a key, and the connector that its token names.
+type Caller struct {
+	KeyID     uuid.UUID
+	KeyScopes []string
+	Connector *Connector // nil: no token was given, or it is nobody's
+}
+
+// Key and token have their shape, or are not looked up at all.
+const (
+	keyBody   = 43 // 32 bytes in base64
+	keyLength = len(APIKeyPrefix) + keyBody + 8
+	maxToken  = 256
+)
+
+// WellFormedKey reports whether s is an API key by its looks: prefix and checksum.
+func WellFormedKey(s string) bool {
+	body, ok := strings.CutPrefix(s, APIKeyPrefix)
+	if !ok || len(s) != keyLength {
+		return false
+	}
+	return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(body[:keyBody]))) == body[keyBody:]
+}
+
+// Authorize finds whom a key and a connector token belong to, in one query. ErrNotFound: the key is unknown or
+// revoked. A token that is "" or unknown leaves Connector nil. The key's last use is noted, once a minute.
+func (s *Store) Authorize(ctx context.Context, key, token string) (Caller, error) {
+	if !WellFormedKey(key) {
+		return Caller{}, ErrNotFound
+	}
+	type found struct {
+		KeyID      uuid.UUID
+		KeyScopes  []string
+		LastUsedAt *time.Time
+		Stale      bool
+		ID         *uuid.UUID
+	}
+	k := sha256.Sum256([]byte(key))
+	var t []byte
+	if token != "" && len(token) <= maxToken {
+		sum := sha256.Sum256([]byte(token))
+		t = sum[:]
+	}
+	f, err := one[found](ctx, s.pool, `SELECT k.id AS key_id, k.scopes AS key_scopes, coalesce(k.last_used_at < now() - interval '1 minute', true) AS stale, c.id
+FROM api_keys k LEFT JOIN connectors c ON c.token_hash = $2 WHERE k.hash = $1 AND k.revoked_at IS NULL`, k[:], t)
+	if err != nil {
+		return Caller{}, err
+	}
+	out := Caller{KeyID: f.KeyID, KeyScopes: f.KeyScopes}
+	if f.ID != nil {
+		c, err := s.Connector(ctx, *f.ID)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return Caller{}, err
+		}
+		if err == nil {
+			out.Connector = &c
+		}
+	}
+	if f.Stale {
+		// Of many requests at once, one does it.
+		_, err = s.pool.Exec(ctx, `UPDATE api_keys SET last_used_at = now() WHERE id = $1 AND coalesce(last_used_at < now() - interval '1 minute', true)`, f.KeyID)
+	}
+	return out, err
+}
+
+// SetAPIKeyScopes sets what a key may do: read, write, admin.
+func (s *Store) SetAPIKeyScopes(ctx context.Context, id uuid.UUID, scopes []string) error {
+	return s.mustTouch(ctx, `UPDATE api_keys SET scopes = $2 WHERE id = $1`, id, scopes)
+}
+
+// APIKeyScopes are what each key may do.
+func (s *Store) APIKeyScopes(ctx context.Context) (map[uuid.UUID][]string, error) {
+	type key struct {
+		ID     uuid.UUID
+		Scopes []string
+	}
+	list, err := many[key](ctx, s.pool, `SELECT id, scopes FROM api_keys`)
+	out := map[uuid.UUID][]string{}
+	for _, k := range list {
+		out[k.ID] = k.Scopes
+	}
+	return out, err
+}
