@@ -1,0 +1,9 @@
+package connect_test
+
+import (
+	"testing"
+
+	"github.com/leversync/leversync/store/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
