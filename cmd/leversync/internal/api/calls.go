@@ -32,7 +32,7 @@ type Call struct {
 }
 
 type callsInput struct {
-	pageParams
+	PageParams
 	Connector string `query:"connector" format:"uuid" doc:"Id of a connector."`
 	Scope     string `query:"scope" doc:"One of the 15 scopes."`
 	Status    string `query:"status" pattern:"^[0-9]{1,3}$" doc:"HTTP status; 0: no answer came."`

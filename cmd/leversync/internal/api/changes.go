@@ -29,7 +29,7 @@ type ChangeList struct {
 }
 
 type changesInput struct {
-	connectorToken
+	TokenHeader
 	After string `query:"after" maxLength:"200" doc:"The cursor of the page before; without it, from the start."`
 	Limit int    `query:"limit" minimum:"1" maximum:"200" default:"100" doc:"Changes in a page."`
 }

@@ -31,7 +31,7 @@ type Connector struct {
 }
 
 type connectorsInput struct {
-	pageParams
+	PageParams
 	Token    string `query:"connector_token" doc:"The one with this token."`
 	IsActive string `query:"is_active" enum:"true,false" doc:"Those whose syncs are, or are not, paused."`
 	OriginID string `query:"origin_id" doc:"Those with this id of yours."`
@@ -140,7 +140,7 @@ var leverIntegration = uuid.MustParse("2f0f5a52-3b0e-5f5c-9a0b-4d6c1f1f7c15")
 
 func registerIntegrations(s *server, op huma.Operation) {
 	const name = "integrations"
-	register(s, op, func(_ context.Context, in *pageParams) (*bodyOutput[List[Integration]], error) {
+	register(s, op, func(_ context.Context, in *PageParams) (*bodyOutput[List[Integration]], error) {
 		after, err := s.position(name, in.Cursor)
 		if err != nil {
 			return nil, err

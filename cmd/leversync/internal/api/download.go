@@ -19,8 +19,8 @@ import (
 )
 
 type downloadInput struct {
-	connectorToken
-	idParam
+	TokenHeader
+	IDParam
 }
 
 // writeTimeout is how long a client may take to read a piece of a file.

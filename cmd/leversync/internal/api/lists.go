@@ -29,17 +29,17 @@ type recordOutput[T any] struct{ Body *T }
 // listInput is a pointer to the input of a list.
 type listInput[I any] interface {
 	*I
-	list() *listParams
+	list() *ListParams
 }
 
 // recordInput is a pointer to the input of a single record.
 type recordInput[I any] interface {
 	*I
-	record() *recordParams
+	record() *RecordParams
 	id() string
 }
 
-func (p *idParam) id() string { return p.ID }
+func (p *IDParam) id() string { return p.ID }
 
 // list registers a scope's list.
 func list[T, I any, P listInput[I]](sc unified.Scope) func(*server, huma.Operation) {
@@ -50,7 +50,7 @@ func list[T, I any, P listInput[I]](sc unified.Scope) func(*server, huma.Operati
 	}
 }
 
-func page[T any](ctx context.Context, s *server, m *model, p *listParams, input any) (*listOutput[T], error) {
+func page[T any](ctx context.Context, s *server, m *model, p *ListParams, input any) (*listOutput[T], error) {
 	connector := connectorOf(ctx)
 	name := connector.ID.String() + " " + string(m.scope)
 	q, err := s.query(connector.ID, m.scope, name, p, input)
@@ -87,7 +87,7 @@ func page[T any](ctx context.Context, s *server, m *model, p *listParams, input 
 
 // query turns a request's parameters into the store's: one record more than the page holds tells whether there
 // is another page.
-func (s *server) query(connector uuid.UUID, sc unified.Scope, name string, p *listParams, input any) (store.ReadQuery, error) {
+func (s *server) query(connector uuid.UUID, sc unified.Scope, name string, p *ListParams, input any) (store.ReadQuery, error) {
 	q := store.ReadQuery{
 		Connector: connector, Scope: sc, Limit: p.PageSize + 1, Raw: p.Raw, Deleted: p.IncludeDeleted,
 		ModifiedAfter: p.ModifiedAfter.Time, ModifiedBefore: p.ModifiedBefore.Time,

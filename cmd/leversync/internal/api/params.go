@@ -12,52 +12,52 @@ import (
 	"github.com/leversync/leversync/store"
 )
 
-// connectorToken is the header that names the connector. The guard has read it before any handler runs.
-type connectorToken struct {
+// TokenHeader is the header that names the connector. The guard has read it before any handler runs.
+type TokenHeader struct {
 	Token string `header:"x-connector-token" required:"true" doc:"The connector's token, as GET /api/ats/v1/connectors shows it."`
 }
 
-// recordParams are what a list and a single record have in common.
-type recordParams struct {
-	connectorToken
+// RecordParams are what a list and a single record have in common.
+type RecordParams struct {
+	TokenHeader
 	Raw            bool `query:"include_raw_data" doc:"Add what Lever sent, as raw_data."`
 	CustomFields   bool `query:"include_custom_fields" doc:"Fill custom_fields."`
 	IncludeDeleted bool `query:"include_deleted" doc:"What is gone at the source too, with remote_deleted_at."`
 }
 
-func (p *recordParams) record() *recordParams { return p }
+func (p *RecordParams) record() *RecordParams { return p }
 
-func (p *recordParams) want() want {
+func (p *RecordParams) want() want {
 	return want{raw: p.Raw, customFields: p.CustomFields, deleted: p.IncludeDeleted}
 }
 
-// listParams are those of every list.
-type listParams struct {
-	recordParams
-	pageParams
+// ListParams are the parameters of every list.
+type ListParams struct {
+	RecordParams
+	PageParams
 	IDs            []string `query:"ids" doc:"Ids, separated by commas."`
 	RemoteID       string   `query:"remote_id" doc:"Lever's own id."`
 	ModifiedAfter  Moment   `query:"modified_after" doc:"Those whose modified_at is later: ISO 8601, UTC where no offset is given."`
 	ModifiedBefore Moment   `query:"modified_before" doc:"Those whose modified_at is earlier."`
 }
 
-func (p *listParams) list() *listParams { return p }
+func (p *ListParams) list() *ListParams { return p }
 
-// pageParams cut a list into pages.
-type pageParams struct {
+// PageParams cut a list into pages.
+type PageParams struct {
 	Cursor   string `query:"cursor" maxLength:"200" doc:"As the page before gave it. Repeat every other parameter."`
 	PageSize int    `query:"page_size" minimum:"1" maximum:"200" default:"50" doc:"Records in a page."`
 }
 
-// expandParam is there where a model has relations.
-type expandParam struct {
+// ExpandParam is there where a model has relations.
+type ExpandParam struct {
 	Expand string `query:"expand" maxLength:"1000" doc:"Relations to give as objects instead of ids: rel,rel2[f1,f2]. One level." example:"candidate,job[id,name]"`
 }
 
-func (p *expandParam) expansion() string { return p.Expand }
+func (p *ExpandParam) expansion() string { return p.Expand }
 
-// idParam names one record.
-type idParam struct {
+// IDParam names one record.
+type IDParam struct {
 	ID string `path:"id" format:"uuid" doc:"Its id."`
 }
 
@@ -89,8 +89,8 @@ func (Moment) Schema(huma.Registry) *huma.Schema {
 // The filters of each list. The tag filter says how one compares: equal, folded, anyfold, related.
 type (
 	applicationsInput struct {
-		listParams
-		expandParam
+		ListParams
+		ExpandParam
 		CurrentStage []string `query:"current_stage" filter:"related" doc:"Ids of job interview stages."`
 		CreditedTo   []string `query:"credited_to" filter:"related" doc:"Ids of remote users."`
 		Source       string   `query:"source" filter:"equal" doc:"Where it came from, as it is returned."`
@@ -99,13 +99,13 @@ type (
 		RejectReason []string `query:"reject_reason" filter:"related" doc:"Ids of reject reasons."`
 	}
 	attachmentsInput struct {
-		listParams
-		expandParam
+		ListParams
+		ExpandParam
 		Candidate []string `query:"candidate" filter:"related" doc:"Ids of candidates."`
 	}
 	candidatesInput struct {
-		listParams
-		expandParam
+		ListParams
+		ExpandParam
 		Company        string   `query:"company" filter:"folded" doc:"Company, in any case."`
 		FirstName      string   `query:"first_name" filter:"folded" doc:"Given name, in any case."`
 		LastName       string   `query:"last_name" filter:"folded" doc:"Family name, in any case."`
@@ -113,56 +113,56 @@ type (
 		EmailAddresses []string `query:"email_addresses,explode" filter:"anyfold" doc:"E-mail addresses, in any case; repeat it for more."`
 	}
 	eeocsInput struct {
-		listParams
-		expandParam
+		ListParams
+		ExpandParam
 		Candidate []string `query:"candidate" filter:"related" doc:"Ids of candidates."`
 	}
 	jobsInput struct {
-		listParams
-		expandParam
+		ListParams
+		ExpandParam
 		Code    string   `query:"code" filter:"equal" doc:"Requisition code."`
 		Status  string   `query:"status" filter:"equal" doc:"Status, as it is returned."`
 		Offices []string `query:"offices" filter:"related" doc:"Ids of offices."`
 	}
 	jobChildInput struct {
-		listParams
-		expandParam
+		ListParams
+		ExpandParam
 		Job []string `query:"job" filter:"related" doc:"Ids of jobs."`
 	}
 	offersInput struct {
-		listParams
-		expandParam
+		ListParams
+		ExpandParam
 		Application []string `query:"application" filter:"related" doc:"Ids of applications."`
 		Creator     []string `query:"creator" filter:"related" doc:"Ids of remote users."`
 	}
 	remoteUsersInput struct {
-		listParams
+		ListParams
 		Email string `query:"email" filter:"folded" doc:"E-mail address, in any case."`
 	}
 	scheduledInterviewsInput struct {
-		listParams
-		expandParam
+		ListParams
+		ExpandParam
 		Application       []string `query:"application" filter:"related" doc:"Ids of applications."`
 		Organizer         []string `query:"organizer" filter:"related" doc:"Ids of remote users."`
 		JobInterviewStage []string `query:"job_interview_stage" filter:"related" doc:"Ids of job interview stages."`
 	}
 	scorecardsInput struct {
-		listParams
-		expandParam
+		ListParams
+		ExpandParam
 		Application []string `query:"application" filter:"related" doc:"Ids of applications."`
 		Interview   []string `query:"interview" filter:"related" doc:"Ids of scheduled interviews."`
 		Interviewer []string `query:"interviewer" filter:"related" doc:"Ids of remote users."`
 	}
-	plainInput struct{ listParams }
+	plainInput struct{ ListParams }
 
 	getInput struct {
-		recordParams
-		idParam
+		RecordParams
+		IDParam
 	}
 	getExpandInput struct {
-		recordParams
-		idParam
-		expandParam
+		RecordParams
+		IDParam
+		ExpandParam
 	}
 )
 

@@ -46,7 +46,7 @@ type LastRun struct {
 }
 
 func registerSyncStatus(s *server, op huma.Operation) {
-	register(s, op, func(ctx context.Context, _ *connectorToken) (*bodyOutput[SyncStatus], error) {
+	register(s, op, func(ctx context.Context, _ *TokenHeader) (*bodyOutput[SyncStatus], error) {
 		c := connectorOf(ctx)
 		scopes, err := s.cfg.Store.Scopes(ctx, c.ID)
 		if err != nil {
@@ -111,7 +111,7 @@ func scopeError(c store.Connector, st store.ScopeStatus, state string) string {
 }
 
 func registerResync(s *server, op huma.Operation) {
-	register(s, op, func(ctx context.Context, _ *connectorToken) (*bodyOutput[string], error) {
+	register(s, op, func(ctx context.Context, _ *TokenHeader) (*bodyOutput[string], error) {
 		c := connectorOf(ctx)
 		switch {
 		case c.Status != "COMPLETE":
