@@ -29,15 +29,15 @@ func (a *app) printJSONLine(v any) error {
 	return enc.Encode(v)
 }
 
-// terminal reports whether w is one, and how wide.
+// terminal reports whether w is one, and how wide; 0 columns: it does not say.
 func terminal(w io.Writer) (columns int, ok bool) {
 	f, isFile := w.(*os.File)
 	if !isFile || !term.IsTerminal(int(f.Fd())) {
 		return 0, false
 	}
 	columns, _, err := term.GetSize(int(f.Fd()))
-	if err != nil || columns <= 0 {
-		columns = 80
+	if err != nil {
+		return 0, true
 	}
 	return columns, true
 }

@@ -97,7 +97,7 @@ func checkRedis(ctx context.Context, rdb *redis.Client, log *slog.Logger) error 
 	}
 	var major, minor int
 	if _, err := fmt.Sscanf(infoValue(info, "redis_version"), "%d.%d", &major, &minor); err == nil && (major < 6 || major == 6 && minor < 2) {
-		return fmt.Errorf("Redis is version %d.%d: it takes 6.2 or newer", major, minor)
+		return fmt.Errorf("version %d.%d of Redis is too old: it takes 6.2 or newer", major, minor)
 	}
 	if policy := infoValue(info, "maxmemory_policy"); policy != "" && policy != "noeviction" && log != nil {
 		log.WarnContext(ctx, "Redis may evict tasks: set maxmemory-policy noeviction", "maxmemory_policy", policy)

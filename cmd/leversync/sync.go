@@ -199,12 +199,15 @@ func (a *app) waitFor(ctx context.Context, s *store.Store, c store.Connector, r 
 	return errors.Join(err, verdict(p))
 }
 
+// barColumns is how wide a terminal must be for a bar between its scope and its numbers.
+const barColumns = 70
+
 // display is bars on a terminal, plain lines elsewhere, and nothing where JSON is wanted.
 func (a *app) display() display {
 	if a.json {
 		return silence{}
 	}
-	if _, tty := terminal(a.stdout); tty && a.getenv("TERM") != "dumb" {
+	if columns, tty := terminal(a.stdout); tty && columns >= barColumns && a.getenv("TERM") != "dumb" {
 		return newBars(a.stdout, a.style(a.stdout))
 	}
 	return newLines(a.stdout, a.style(a.stdout))

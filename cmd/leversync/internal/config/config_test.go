@@ -193,7 +193,7 @@ func TestPrintingHidesSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"%v": fmt.Sprintf("%v", c), "%+v": fmt.Sprintf("%+v", c), "%#v": fmt.Sprintf("%#v", c), "%s": fmt.Sprintf("%s", c),
+		"%v": fmt.Sprintf("%v", c), "%+v": fmt.Sprintf("%+v", c), "%#v": fmt.Sprintf("%#v", c), "String": c.String(),
 		"%v of a field": fmt.Sprintf("%v %+v %#v %q", c.DatabaseURL, c.RedisURL, c.LeverClientSecret, c.LeverClientSecret),
 		"slog":          log.String(), "json": string(asJSON),
 	} {
