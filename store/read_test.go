@@ -1,0 +1,84 @@
+package store_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/storetest"
+	"github.com/leversync/leversync/store/unified"
+)
+
+// TestReadPlans holds every question that the API asks often to its index: in an account of 20,000 opportunities
+// beside another, none reads a whole table of records.
+func TestReadPlans(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c, other := linked(t, db), linked(t, db)
+	for id, n := range map[uuid.UUID]int{other.ID: 2000, c.ID: 20000} {
+		for _, sc := range unified.Scopes {
+			columns, values := "", ""
+			switch sc {
+			case unified.Applications, unified.Attachments, unified.EEOCs:
+				columns, values = ", candidate", ", md5($1 || 'candidates' || i % 15000)::uuid"
+			case unified.Candidates:
+				columns, values = ", email_addresses", ", ARRAY['p' || i || '@Example.com']"
+			case unified.RemoteUsers:
+				columns, values = ", email", ", 'u' || i || '@Example.com'"
+			case unified.ScreeningQuestions:
+				columns, values = ", job", ", md5($1 || 'jobs' || i % 1000)::uuid"
+			case unified.Offers, unified.ScheduledInterviews, unified.Scorecards:
+				columns, values = ", application", ", md5($1 || 'applications' || i % 15000)::uuid"
+			}
+			if sc == unified.Attachments {
+				columns, values = columns+", source", values+", 'files'"
+			}
+			db.Exec(fmt.Sprintf(`INSERT INTO %[1]s (connector_id, id, remote_id, parent, body_hash, modified_at%[2]s)
+SELECT $1::uuid, md5($1 || '%[1]s' || i)::uuid, i::text, (i %% 15000)::text, '\x00', '2026-01-01'::timestamptz + i * interval '1 s'%[3]s FROM generate_series(1, %[4]d) i`,
+				sc.Table(), columns, strings.ReplaceAll(values, "$1", "$1::text"), n), id.String())
+		}
+	}
+	db.Exec(`INSERT INTO parents (connector_id, scope, remote_id, person) SELECT $1, 'applications', i::text, (i % 15000)::text FROM generate_series(1, 20000) i`, c.ID)
+	db.Exec("ANALYZE")
+	some := []uuid.UUID{unified.ID(c.ID, unified.Candidates, "7")}
+	at := &store.Position{At: time.Date(2026, 1, 1, 2, 0, 0, 0, time.UTC), ID: some[0]}
+	var questions []store.ReadQuery
+	for _, sc := range unified.Scopes {
+		questions = append(questions,
+			store.ReadQuery{Connector: c.ID, Scope: sc, Limit: 51},
+			store.ReadQuery{Connector: c.ID, Scope: sc, Limit: 51, After: at, Raw: true},
+			store.ReadQuery{Connector: c.ID, Scope: sc, Limit: 51, ModifiedAfter: at.At},
+			store.ReadQuery{Connector: c.ID, Scope: sc, Limit: 51, RemoteIDs: []string{"7"}},
+			store.ReadQuery{Connector: c.ID, Scope: sc, IDs: some})
+	}
+	where := func(sc unified.Scope, field string, m store.Match, values any) {
+		questions = append(questions, store.ReadQuery{Connector: c.ID, Scope: sc, Limit: 51, Where: []store.Condition{{Field: field, Match: m, Values: values}}})
+	}
+	where(unified.Applications, "candidate", store.Related, some)
+	where(unified.Applications, "job", store.Related, some)
+	where(unified.Attachments, "candidate", store.Related, some)
+	where(unified.EEOCs, "candidate", store.Related, some)
+	where(unified.Offers, "application", store.Related, some)
+	where(unified.ScheduledInterviews, "application", store.Related, some)
+	where(unified.Scorecards, "application", store.Related, some)
+	where(unified.ScreeningQuestions, "job", store.Related, some)
+	where(unified.Candidates, "email_addresses", store.AnyFold, []string{"P7@example.com"})
+	where(unified.RemoteUsers, "email", store.Folded, []string{"U7@example.com"})
+	feed, err := store.ChangesPlan(t.Context(), db.Store, c.ID, store.FeedPosition{Version: 5, Scope: 3})
+	if err != nil || strings.Contains(feed, "Seq Scan") || strings.Contains(feed, "Sort  (cost") && strings.Contains(feed, "Bitmap") {
+		t.Errorf("changes: %v\n%s", err, feed)
+	}
+	for _, q := range questions {
+		plan, err := store.ReadPlan(t.Context(), db.Store, q)
+		if err != nil {
+			t.Fatalf("plan of %+v: %v", q, err)
+		}
+		if strings.Contains(plan, "Seq Scan") {
+			t.Errorf("%s, after %v, where %+v: a sequential scan:\n%s", q.Scope, q.After, q.Where, plan)
+		}
+	}
+}
