@@ -81,9 +81,9 @@ func (h *Handler) linkProblem(r *http.Request, l store.Link, err error) error {
 	case err != nil:
 		return err
 	case s.Linked():
-		return problemUsedLink.with("See how far the copy is", donePath(s.ID))
+		return problemLinkedHere.with("See how far the copy is", donePath(s.ID))
 	}
-	return problemUsedLink.with("Go on where you were", sessionPath(s.ID))
+	return problemUsedHere.with("Go on where you were", sessionPath(s.ID))
 }
 
 // sessionAsk is the page again, for the browser that used the link; its errors are pages.

@@ -18,7 +18,7 @@ func TestProgress(t *testing.T) {
 	e.db.Exec(`UPDATE connector_scopes SET state = 'ok', synced_at = now(), records = 56 WHERE scope = 'jobs'`)
 	e.db.Exec(`UPDATE connector_scopes SET state = 'ok', synced_at = now() - interval '1 hour' WHERE scope = 'tags'`)
 	a := b.get(done)
-	want(t, "under way", a, 200, "The first copy", "1 of 14 kinds of records complete", "1,290 records", "being copied", "waiting its turn", refresh, `value="1" max="14"`, "data-live")
+	want(t, "under way", a, 200, "The first copy", "1 of 14 kinds of records complete", "1,290 records", "copying", "waiting", refresh, `value="1" max="14"`, "data-live")
 	if strings.Contains(a.body, "EEOC") {
 		t.Error("the page shows a scope that is off")
 	}
@@ -32,7 +32,7 @@ func TestProgress(t *testing.T) {
 	e.db.Exec(`UPDATE connector_scopes SET state = 'forbidden', reason = 'canary' WHERE scope = 'offers'`)
 	e.db.Exec(`UPDATE connector_scopes SET state = 'failed', reason = 'canary' WHERE scope = 'tags'`)
 	a = b.get(done)
-	want(t, "over", a, 200, "What can be read has been copied", "permission missing", "will be tried again", "12 of 14")
+	want(t, "over", a, 200, "What can be read has been copied", "no permission", "tried again later", "12 of 14")
 	if strings.Contains(a.body, refresh) {
 		t.Error("the page still follows what is over")
 	}

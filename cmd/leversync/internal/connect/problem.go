@@ -35,7 +35,11 @@ var (
 	problemExpiredLink = &problem{status: http.StatusGone, Title: "This link has expired",
 		Text: []string{"Links work for a limited time, so that one that is found later opens nothing. Nothing was read from your Lever account by it.", askForLink}}
 	problemUsedLink = &problem{status: http.StatusGone, Title: "This link has been used",
-		Text: []string{"Each link works once, and somebody has used this one already. If that was you in this browser, you can go on from where you were. If it was neither you nor somebody you know, tell whoever sent you the link.", askForLink}}
+		Text: []string{"Each link works once, and somebody has used this one already. If it was neither you nor somebody you know, tell whoever sent you the link.", askForLink}}
+	problemUsedHere = &problem{status: http.StatusGone, Title: "This link has been used",
+		Text: []string{"Each link works once, and you have used this one in this browser. There is no need for another: go on from where you were."}}
+	problemLinkedHere = &problem{status: http.StatusGone, Title: "This link has been used",
+		Text: []string{"You have used it in this browser, and the account is connected. There is nothing left to do here."}}
 	problemLinked = &problem{status: http.StatusConflict, Title: "The account is connected already",
 		Text: []string{"There is nothing left to do here."}}
 	problemNoOAuth = &problem{status: http.StatusConflict, Title: "Lever's authorization is not set up here",

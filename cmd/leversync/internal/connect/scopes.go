@@ -41,7 +41,7 @@ var scopeTexts = []scopeText{
 		Why: "They show what comes next for a candidate.", reads: append([]string{"interviews"}, opportunity...)},
 	{Scope: unified.Scorecards, Name: "Scorecards", What: "Interview feedback: who gave it, when, and its overall recommendation.",
 		Why: "They show how interviews went.", reads: append([]string{"feedback"}, opportunity...)},
-	{Scope: unified.Offers, Name: "Offers", What: "Offers, their status and their dates.",
+	{Scope: unified.Offers, Name: "Offers", What: "To whom an offer was made, its status and its dates.",
 		Why: "They show who is about to join.", reads: append([]string{"offers"}, opportunity...)},
 	{Scope: unified.Attachments, Name: "Attachments", What: "The names of résumés, files and offer documents; a file itself is fetched when somebody opens it.",
 		Why: "Résumés belong to the candidate.", reads: append([]string{"resumes", "files", "offers"}, opportunity...)},
