@@ -123,6 +123,14 @@ WHERE c.relnamespace = 'leversync'::regnamespace AND c.relkind IN ('r', 'p') AND
 			*r.Base() = envelope(c.ID, sc, "r", "p")
 			put(t, db, l, r)
 		}
+		link, _, err := db.Store.CreateLink(t.Context(), c.ID, 0)
+		if err != nil {
+			t.Fatalf("CreateLink: %v", err)
+		}
+		opened(t, db, link)
+		if _, err := db.Store.CreateTemporaryToken(t.Context(), c.ID); err != nil {
+			t.Fatalf("CreateTemporaryToken: %v", err)
+		}
 		return c
 	}
 	gone, stays := fill(), fill()
