@@ -229,11 +229,13 @@ func (t *Tx) MarkStages(ctx context.Context, sc unified.Scope, kinds, lane int, 
 	return t.mark(ctx, sc, kinds, lane, "NOT archived AND stage = ANY($5)", stages)
 }
 
-// MarkInterviewed puts kinds down for parents with an interview that began since, or with a form that is
-// not submitted: an edit of feedback moves no clock.
+// MarkInterviewed puts kinds down for parents with an interview that began since, or with a form of the last
+// two months that is not submitted: an edit of feedback moves no clock.
 func (t *Tx) MarkInterviewed(ctx context.Context, sc unified.Scope, kinds, lane int, since time.Time) (int64, error) {
 	return t.mark(ctx, sc, kinds, lane, `remote_id IN (SELECT parent FROM scheduled_interviews i
-    WHERE i.connector_id = $1 AND i.deleted_at IS NULL AND i.start_at BETWEEN $5 AND now())`, since)
+    WHERE i.connector_id = $1 AND i.deleted_at IS NULL AND i.start_at BETWEEN $5 AND now()
+    UNION SELECT parent FROM scorecards s
+    WHERE s.connector_id = $1 AND s.deleted_at IS NULL AND s.submitted_at IS NULL AND s.remote_created_at > now() - interval '60 days')`, since)
 }
 
 // MarkOldest puts kinds down for the n live parents whose children were read longest ago.

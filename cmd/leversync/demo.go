@@ -236,7 +236,7 @@ func (d *demo) where() {
   bin/leversync sync %[3]s --wait
   psql "$DATABASE_URL" -c 'SELECT * FROM ats.sync_status'
   asynq --uri %[4]s task enqueue --queue sync -t lever:sync -l '{"connector_id":"%[3]s","scope":"candidates"}'
-  asynqmon --redis-addr=%[4]s
+  asynqmon --redis-url redis://%[4]s --port 8081 --read-only
 
   %[5]s/metrics
   %[6]s (the simulated Lever; key %[7]s)`, db, d.cfg.RedisURL.Reveal(), d.conn.ID, rdb, d.http, d.url, demoKey)

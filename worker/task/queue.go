@@ -92,14 +92,18 @@ func (q *Queue) Republish(_ context.Context) error {
 	return nil
 }
 
-// Depth is how many tasks each queue holds, by state.
+// Depth is how many tasks each queue holds, by state. A queue that nothing was ever put into is left out.
 func (q *Queue) Depth() (map[string]map[string]int, error) {
+	names, err := q.inspector.Queues()
+	if err != nil {
+		return nil, fmt.Errorf("task: queues: %w", err)
+	}
 	out := map[string]map[string]int{}
 	for name := range Queues() {
-		info, err := q.inspector.GetQueueInfo(name)
-		if errors.Is(err, asynq.ErrQueueNotFound) {
+		if !slices.Contains(names, name) {
 			continue
 		}
+		info, err := q.inspector.GetQueueInfo(name)
 		if err != nil {
 			return out, fmt.Errorf("task: queue %s: %w", name, err)
 		}
