@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/leversync/leversync/store"
+
+	"github.com/leversync/leversync/worker/task"
 )
 
 // registry holds what /metrics shows. No label holds an id of a person, nor of a connector.
@@ -21,7 +23,7 @@ func (p *process) registry() *prometheus.Registry {
 			Name: "leversync_build_info", Help: "What runs; always 1.",
 			ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "goversion": b.Go},
 		}, func() float64 { return 1 }),
-		newQueueCollector(func() (map[string]map[string]int, error) { return depthOf(p.redis) }, p.log),
+		newQueueCollector(task.NewQueue(p.redis).Depth, p.log),
 		poolCollector{p.store.Pool},
 	)
 	if p.worker != nil {

@@ -92,22 +92,22 @@ func (q *Queue) Republish(_ context.Context) error {
 	return nil
 }
 
-// Depth is how many tasks each queue holds, by state. A queue that nothing was ever put into is left out.
+// Depth is how many tasks each queue holds, by state. A queue that can't be read is an error beside the
+// others: asynq fails on one task that has lost its body.
 func (q *Queue) Depth() (map[string]map[string]int, error) {
 	names, err := q.inspector.Queues()
 	if err != nil {
 		return nil, fmt.Errorf("task: queues: %w", err)
 	}
-	out := map[string]map[string]int{}
-	for name := range Queues() {
-		if !slices.Contains(names, name) {
-			continue
-		}
+	depth := map[string]map[string]int{}
+	var failed error
+	for _, name := range names {
 		info, err := q.inspector.GetQueueInfo(name)
 		if err != nil {
-			return out, fmt.Errorf("task: queue %s: %w", name, err)
+			failed = errors.Join(failed, fmt.Errorf("task: queue %s: %w", name, err))
+			continue
 		}
-		out[name] = map[string]int{"pending": info.Pending, "active": info.Active, "scheduled": info.Scheduled, "retry": info.Retry, "archived": info.Archived}
+		depth[name] = map[string]int{"pending": info.Pending, "active": info.Active, "scheduled": info.Scheduled, "retry": info.Retry, "archived": info.Archived}
 	}
-	return out, nil
+	return depth, failed
 }
