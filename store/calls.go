@@ -29,15 +29,25 @@ type Call struct {
 	Error       string     `json:"error"`
 }
 
-var callColumns = []string{"id", "connector_id", "run_id", "stream", "scope", "method", "path", "query", "status", "attempt",
-	"started_at", "duration_ms", "wait_ms", "bytes", "records", "error"}
-
-func callRows(cs []Call) pgx.CopyFromSource {
-	return pgx.CopyFromSlice(len(cs), func(i int) ([]any, error) {
-		c := cs[i]
-		return []any{c.ID, c.ConnectorID, c.RunID, c.Stream, c.Scope, c.Method, c.Path, c.Query, int16(c.Status), int32(c.Attempt),
-			c.StartedAt, c.DurationMS, c.WaitMS, c.Bytes, int32(c.Records), c.Error}, nil
-	})
+// insertCalls writes rows of the sync log. It is no COPY: a client that freezes in the middle of one is not idle
+// to Postgres, and would keep its transaction, and the lease's row in it, long after the lease has run out.
+func insertCalls(ctx context.Context, q querier, cs []Call) error {
+	n := len(cs)
+	ids, connectors, runs := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]*uuid.UUID, n)
+	streams, scopes, methods, paths, queries, errs := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	statuses, attempts, records := make([]int16, n), make([]int32, n), make([]int32, n)
+	started, durations, waits, sizes := make([]time.Time, n), make([]float64, n), make([]float64, n), make([]int64, n)
+	for i, c := range cs {
+		ids[i], connectors[i], runs[i] = c.ID, c.ConnectorID, c.RunID
+		streams[i], scopes[i], methods[i], paths[i], queries[i], errs[i] = c.Stream, c.Scope, c.Method, c.Path, c.Query, c.Error
+		statuses[i], attempts[i], records[i] = int16(c.Status), int32(c.Attempt), int32(c.Records)
+		started[i], durations[i], waits[i], sizes[i] = c.StartedAt, c.DurationMS, c.WaitMS, c.Bytes
+	}
+	_, err := q.Exec(ctx, `INSERT INTO calls (id, connector_id, run_id, stream, scope, method, path, query, error, status, attempt, records, started_at, duration_ms, wait_ms, bytes)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+    $10::smallint[], $11::integer[], $12::integer[], $13::timestamptz[], $14::double precision[], $15::double precision[], $16::bigint[])`,
+		ids, connectors, runs, streams, scopes, methods, paths, queries, errs, statuses, attempts, records, started, durations, waits, sizes)
+	return err
 }
 
 // Log writes calls in the transaction of what they brought.
@@ -52,8 +62,7 @@ func (t *Tx) Log(ctx context.Context, calls []Call) error {
 			t.counts.Throttled++
 		}
 	}
-	_, err := t.tx.CopyFrom(ctx, pgx.Identifier{"calls"}, callColumns, callRows(calls))
-	return err
+	return insertCalls(ctx, t.tx, calls)
 }
 
 // Log writes calls that brought nothing to be stored, of a holder that may have lost its lease: a call was
@@ -62,8 +71,7 @@ func (s *Store) Log(ctx context.Context, calls []Call) error {
 	if len(calls) == 0 {
 		return nil
 	}
-	_, err := s.pool.CopyFrom(ctx, pgx.Identifier{"calls"}, callColumns, callRows(calls))
-	return err
+	return insertCalls(ctx, s.pool, calls)
 }
 
 // CallFilter narrows Calls; zero fields do not.

@@ -261,11 +261,14 @@ GROUP BY lease_owner ORDER BY bool_or(stream = 'opportunity-children') DESC, cou
 	return nil
 }
 
-// awaitBusy waits until a worker of the crew holds a lease.
+// awaitBusy waits until a worker of the crew holds a lease; nil: everything is done.
 func (c *crew) awaitBusy() *child {
 	c.e.t.Helper()
 	var w *child
-	c.e.until("a worker holds a lease", time.Minute, func() bool { w = c.busy(); return w != nil })
+	c.e.until("a worker holds a lease", time.Minute, func() bool {
+		w = c.busy()
+		return w != nil || c.e.done()
+	})
 	return w
 }
 
@@ -288,7 +291,7 @@ func (e *env) until(what string, limit time.Duration, cond func() bool) time.Dur
 	began := time.Now()
 	for !cond() {
 		if time.Since(began) > limit {
-			e.t.Fatalf("not so after %s: %s", limit, what)
+			e.t.Fatalf("not so after %s: %s\n%s", limit, what, strings.Join(e.stuck(), "\n"))
 		}
 		select {
 		case <-e.t.Context().Done():
@@ -299,20 +302,45 @@ func (e *env) until(what string, limit time.Duration, cond func() bool) time.Dur
 	return time.Since(began)
 }
 
-// served waits until nothing is asked for and nothing is under way, of any connector. It looks through the
-// test's own connections: the Store's may be cut.
-func (e *env) served(limit time.Duration) time.Duration {
+// stuck describes what may keep a test waiting: the runs under way, and what Postgres is doing.
+func (e *env) stuck() []string {
 	e.t.Helper()
-	return e.until("every scope of every connector is served", limit, func() bool {
-		return storetest.Value[int](e.db, `SELECT (SELECT count(*) FROM connector_scopes WHERE enabled AND (requested_at IS NOT NULL OR state IN ('pending', 'syncing')))
-  + (SELECT count(*) FROM streams WHERE run_id IS NOT NULL)`) == 0
-	})
+	return storetest.Column[string](e.db, `SELECT format('%s: fence %s, lease of %s for %s more, wake in %s', stream, fence, lease_owner, lease_until - now(), wake_at - now())
+FROM streams WHERE run_id IS NOT NULL UNION ALL
+SELECT format('%s since %s, %s %s: %s', state, now() - state_change, wait_event_type, wait_event, left(query, 120)) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND (state <> 'idle' OR wait_event_type = 'Lock')`)
 }
 
-// refetched is how many calls Lever counted beyond those that brought something to commit.
+// served waits until everything is done, and returns how long that took.
+func (e *env) served(limit time.Duration) time.Duration {
+	e.t.Helper()
+	return e.until("every scope of every connector is served", limit, e.done)
+}
+
+// done reports whether nothing is asked for and nothing is under way, of any connector. It looks through the
+// test's own connections: the Store's may be cut.
+func (e *env) done() bool {
+	e.t.Helper()
+	return storetest.Value[int](e.db, `SELECT (SELECT count(*) FROM connector_scopes WHERE enabled AND (requested_at IS NOT NULL OR state IN ('pending', 'syncing')))
+  + (SELECT count(*) FROM streams WHERE run_id IS NOT NULL)`) == 0
+}
+
+// undisturbed is how many calls a first sync takes that nothing disturbs: each list once, each opportunity's
+// five lists of children, each posting's questions.
+func (e *env) undisturbed() int {
+	n := e.lever.Len()
+	return (n+99)/100 + 5*n + len(e.lever.Records("postings")) + 8
+}
+
+// refetched is how many calls Lever counted beyond those that brought something to commit. These must not be
+// more than an undisturbed sync makes.
 func (e *env) refetched() int {
 	e.t.Helper()
-	return e.calls() - storetest.Value[int](e.db, `SELECT sum(bound)::int FROM runs`)
+	useful := storetest.Value[int](e.db, `SELECT sum(bound)::int FROM runs`)
+	if most := e.undisturbed() * 102 / 100; useful > most {
+		e.t.Errorf("%d calls brought something to commit, want at most the %d of an undisturbed sync: something was traversed twice", useful, most)
+	}
+	return e.calls() - useful
 }
 
 // random is a source of chance whose seed the test prints, and takes back from LEVERSYNC_TEST_SEED.
