@@ -131,6 +131,7 @@ WHERE c.relnamespace = 'leversync'::regnamespace AND c.relkind IN ('r', 'p') AND
 		if _, err := db.Store.CreateTemporaryToken(t.Context(), c.ID); err != nil {
 			t.Fatalf("CreateTemporaryToken: %v", err)
 		}
+		claimed(t, db, asked(c.ID, "key", "request"))
 		return c
 	}
 	gone, stays := fill(), fill()

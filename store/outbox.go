@@ -140,6 +140,21 @@ ON CONFLICT DO NOTHING`, n.Connector, n.Key, n.Kind, n.Fingerprint, n.Subject); 
 	return w, err
 }
 
+// WriteReply is the reply to a write that is confirmed. Errors: ErrWriteKeyTaken.
+func (s *Store) WriteReply(ctx context.Context, n NewWrite) (reply json.RawMessage, done bool, err error) {
+	w, err := one[Write](ctx, s.pool, `SELECT `+writeColumns+` FROM outbox WHERE connector_id = $1 AND key = $2 AND state = 'confirmed' AND reply IS NOT NULL
+AND created_at >= now() - $3::interval`, n.Connector, n.Key, KeepWrites)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, err
+	case w.Kind != n.Kind || !bytes.Equal(w.Fingerprint, n.Fingerprint):
+		return nil, false, ErrWriteKeyTaken
+	}
+	return w.Reply, true, nil
+}
+
 // ClaimUnsettled takes up to limit writes whose outcome is not known, and which nobody works on.
 func (s *Store) ClaimUnsettled(ctx context.Context, limit int, d time.Duration) ([]Write, error) {
 	return many[Write](ctx, s.pool, `UPDATE outbox o SET claim = gen_random_uuid(), claimed_until = now() + $2, looks = looks + 1

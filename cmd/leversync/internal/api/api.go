@@ -39,6 +39,9 @@ type Config struct {
 	// Clients gives a connector's client, for downloads: one that shares the connector's budget. Its errors:
 	// store.ErrNotFound for a connector without a credential. nil: files can't be downloaded.
 	Clients func(ctx context.Context, connector uuid.UUID) (*lever.Client, error)
+
+	// Writer writes to Lever; nil: nothing can be written through this process.
+	Writer Writer
 }
 
 // server is the API.

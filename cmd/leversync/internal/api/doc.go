@@ -17,4 +17,13 @@
 // scope; any other is a 422, as is an unknown parameter, relation or field. Relations lead to what can be read
 // now, else they are null. custom_fields is an empty object where it is asked for: none are mapped. raw_data of
 // a candidate is {"opportunities": […]}, for a person is made of all of theirs.
+//
+// # Writing
+//
+// A write is answered when Lever has it and it can be read here; see Writer for how nothing is made twice. The key
+// of a write is the client's X-Idempotency-Key, or one made for it, which the answer and every retry can name.
+// Our ids are translated to Lever's; an id of another connector is unknown, a 422 with its place. What Lever
+// refuses is a 422 where the request is to blame, else a 502, with integration_status_code, _endpoint and
+// _response. A 503 says that it is not known yet, or that nothing was written for want of budget: Retry-After says
+// when to ask again. What Lever's API can't take is a 501 with a sentence.
 package api

@@ -25,7 +25,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		allow        string
 	}{
 		{"GET", "/", 404, ""}, {"GET", ats, 404, ""}, {"GET", ats + "no-such-scope", 404, ""},
-		{"PUT", ats + "tags", 405, "GET"}, {"GET", "/api/embedded/v1/connectors/resync", 405, "POST"},
+		{"PUT", ats + "tags", 405, "GET, POST"}, {"GET", "/api/embedded/v1/connectors/resync", 405, "POST"},
 	} {
 		a := e.do(c.method, c.path)
 		if a.status != c.want || a.header.Get("Allow") != c.allow || a.json(t)["detail"] == nil {
