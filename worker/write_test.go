@@ -357,6 +357,28 @@ func TestTwoKeysMakeTwo(t *testing.T) {
 	}
 }
 
+// TestAnOpportunityForAnotherJobIsNotTaken: somebody else makes one, of the same person, while ours is in doubt.
+func TestAnOpportunityForAnotherJobIsNotTaken(t *testing.T) {
+	t.Parallel()
+	p := newPen(t, worker.WriterConfig{Settle: time.Nanosecond})
+	o := person(1, p.jobs[0])
+	p.wire.set(firstTime(isPost, wrongs[0].wrong))
+	if _, crashed, err := p.write("k", o); !crashed {
+		t.Fatalf("write: %v; want it interrupted", err)
+	}
+	if _, _, err := p.plain.CreateOpportunity(t.Context(), p.user, person(1, p.jobs[1]), lever.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	p.insist("k", o)
+	jobs := map[string]int{}
+	for _, m := range p.made(o) {
+		jobs[string(m.Applications[0].Posting)]++
+	}
+	if len(jobs) != 2 || jobs[p.jobs[0]] != 1 {
+		t.Errorf("opportunities by job = %v; want one for each of 2", jobs)
+	}
+}
+
 func TestRefusedWritesFreeTheirKey(t *testing.T) {
 	t.Parallel()
 	p := newPen(t, worker.WriterConfig{})
