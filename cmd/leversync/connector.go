@@ -24,6 +24,7 @@ func (a *app) connectorCommand() *cobra.Command {
 type connectorView struct {
 	ConnectorID         uuid.UUID  `json:"connector_id"`
 	ConnectorToken      string     `json:"connector_token,omitempty"` // when it was just made
+	MagicLink           string     `json:"magic_link,omitempty"`      // likewise
 	OrgName             string     `json:"org_name"`
 	OriginID            string     `json:"origin_id"`
 	Status              string     `json:"status"`

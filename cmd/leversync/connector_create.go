@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/leversync/leversync/cmd/leversync/internal/config"
@@ -19,17 +20,20 @@ import (
 type createFlags struct {
 	org, origin, keyFile string
 	scopes               []string
-	interval             time.Duration
+	interval, linkTTL    time.Duration
 	rate                 float64
 }
 
 func (a *app) connectorCreate() *cobra.Command {
 	var f createFlags
 	c := &cobra.Command{
-		Use:   "create --org-name NAME --origin-id ID --lever-api-key-file PATH",
-		Short: "Link a Lever account by its API key",
+		Use:   "create --org-name NAME --origin-id ID [--lever-api-key-file PATH]",
+		Short: "Link a Lever account by its API key, or make a link for its administrator",
 		Long: `Link a Lever account by an API key that its administrator made (Lever: Settings, Integrations and API,
 Lever API). The first sync starts by itself, as soon as a scheduler and a worker run.
+
+Without a key, it prints a magic link to send to the account's administrator: a page of leversync serve on which
+they allow the access, by Lever's own authorization or with a key. The link works once, for --link-ttl.
 
 The key is read from a file, or from standard input with "-", never from the command line, where other
 users of the machine could see it. It is stored sealed with LEVERSYNC_ENCRYPTION_KEY.`,
@@ -46,13 +50,20 @@ users of the machine could see it. It is stored sealed with LEVERSYNC_ENCRYPTION
 			if err != nil {
 				return err
 			}
-			return a.printCreated(cmd, s, c, token)
-		}, config.Keys),
+			var link string
+			if n.APIKey == "" {
+				if link, err = a.magicLink(cmd, s, c.ID, f.linkTTL); err != nil {
+					return err
+				}
+			}
+			return a.printCreated(cmd, s, c, token, link)
+		}, config.Keys, config.Serve),
 	}
 	c.Flags().StringVar(&f.org, "org-name", "", "the company's name")
 	c.Flags().StringVar(&f.origin, "origin-id", "", "your own id of the company")
 	c.Flags().StringVar(&f.keyFile, "lever-api-key-file", "", `file that holds the key; "-" is standard input`)
 	c.Flags().StringSliceVar(&f.scopes, "scopes", nil, "what to sync (default: all scopes but eeocs)")
+	c.Flags().DurationVar(&f.linkTTL, "link-ttl", store.LinkFor, "how long a magic link works")
 	c.Flags().DurationVar(&f.interval, "sync-interval", 0, "time between two syncs (default: LEVERSYNC_SYNC_INTERVAL)")
 	c.Flags().Float64Var(&f.rate, "rate-limit", 0, "calls to Lever a second (default: LEVERSYNC_RATE_LIMIT)")
 	_ = c.MarkFlagRequired("org-name")
@@ -78,15 +89,30 @@ func (a *app) newConnector(f createFlags) (store.NewConnector, error) {
 		err = fmt.Errorf("--sync-interval %s is too short: at least 1s", f.interval)
 	case f.rate < 0 || math.IsNaN(f.rate) || math.IsInf(f.rate, 0):
 		err = fmt.Errorf("--rate-limit %g: give calls a second, above 0", f.rate)
-	case f.keyFile == "":
-		err = errors.New("--lever-api-key-file is missing: give the file that holds the account's API key, or - for standard input; " +
-			"linking by OAuth, without a key, comes with the API")
+	case f.linkTTL < time.Minute:
+		err = fmt.Errorf("--link-ttl %s is too short: at least 1m", f.linkTTL)
 	}
 	if err != nil {
 		return n, &usageError{err}
 	}
+	if f.keyFile == "" {
+		return n, nil
+	}
 	n.APIKey, err = a.readKey(f.keyFile)
 	return n, err
+}
+
+// magicLink makes a link on which a connector is linked, or linked again.
+func (a *app) magicLink(cmd *cobra.Command, s *store.Store, id uuid.UUID, ttl time.Duration) (string, error) {
+	cfg, err := a.load(config.Serve)
+	if err != nil {
+		return "", err
+	}
+	token, _, err := s.CreateLink(cmd.Context(), id, ttl)
+	if err != nil {
+		return "", err
+	}
+	return publicURL(cfg) + "/connect/" + token, nil
 }
 
 // maxKey is longer than any key: what is longer is another file.
@@ -117,17 +143,22 @@ func (a *app) readKey(path string) (string, error) {
 	return key, nil
 }
 
-func (a *app) printCreated(cmd *cobra.Command, s *store.Store, c store.Connector, token string) error {
+func (a *app) printCreated(cmd *cobra.Command, s *store.Store, c store.Connector, token, link string) error {
 	if a.json {
 		v := viewOf(c)
-		v.ConnectorToken = token
+		v.ConnectorToken, v.MagicLink = token, link
 		var err error
 		if v.Scopes, err = s.Scopes(cmd.Context(), c.ID); err != nil {
 			return err
 		}
 		return a.printJSON(v)
 	}
-	fmt.Fprintf(a.stdout, "connector  %s\ntoken      %s\n\n", c.ID, token)
+	fmt.Fprintf(a.stdout, "connector  %s\ntoken      %s\n", c.ID, token)
+	if link != "" {
+		fmt.Fprintf(a.stdout, "link       %s\n\nSend the link to %s's Lever administrator. It works once; the first sync starts when they have allowed it.\n", link, c.OrgName)
+		return nil
+	}
+	fmt.Fprintln(a.stdout)
 	fmt.Fprintf(a.stdout, `Its first sync starts as soon as a scheduler and a worker run (leversync serve).
 Watch it:  leversync sync %[1]s --wait
 Later:     leversync status %[1]s

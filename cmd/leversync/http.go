@@ -16,9 +16,9 @@ import (
 )
 
 // serveHTTP serves until the context ends, then lets requests under way finish.
-func (p *process) serveHTTP(ctx context.Context, l net.Listener) error {
+func (p *process) serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 	srv := &http.Server{
-		Handler:           p.handler(),
+		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      60 * time.Second,
@@ -45,14 +45,17 @@ func (p *process) serveHTTP(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-func (p *process) handler() http.Handler {
+func (p *process) handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, map[string]any{"status": "ok"})
 	})
 	mux.Handle("GET /readyz", &readiness{process: p})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(p.registry(), promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
-	return mux
+	if !p.roles.web {
+		return mux, nil
+	}
+	return mux, p.mountWeb(mux)
 }
 
 func answer(w http.ResponseWriter, status int, v any) {

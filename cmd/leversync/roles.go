@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/leversync/leversync/cmd/leversync/internal/config"
-	"github.com/leversync/leversync/lever"
 	"github.com/leversync/leversync/scheduler"
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/worker"
@@ -22,6 +21,7 @@ import (
 // roles are what a process does.
 type roles struct {
 	worker, scheduler bool
+	web               bool   // the API and the pages to connect accounts, on the HTTP server
 	addr              string // of the HTTP server; "": none
 	migrate           bool   // instead of refusing to start on an old schema
 }
@@ -36,6 +36,9 @@ func (r roles) String() string {
 	}
 	if r.addr != "" {
 		names = append(names, "http")
+	}
+	if r.web {
+		names = append(names, "api")
 	}
 	return strings.Join(names, "+")
 }
@@ -80,6 +83,7 @@ type process struct {
 	log   *slog.Logger
 
 	worker    *worker.Worker       // nil: not its role
+	writer    *worker.Writer       // nil, like worker
 	scheduler *scheduler.Scheduler // nil: not its role
 	draining  atomic.Bool
 	listening func(url string) // told of the address, once; may be nil
@@ -91,9 +95,10 @@ func newProcess(cfg config.Config, r roles, s *store.Store, rdb *redis.Client, l
 		p.worker = worker.New(worker.Config{
 			Store: s, Redis: rdb, Log: log,
 			LeverURL:  cfg.LeverAPIURL,
-			OAuth:     lever.OAuthConfig{AuthURL: cfg.LeverAuthURL, ClientID: cfg.LeverClientID, ClientSecret: lever.Secret(cfg.LeverClientSecret.Reveal()), APIBaseURL: cfg.LeverAPIURL},
+			OAuth:     oauthOf(cfg),
 			RateLimit: cfg.RateLimit, Concurrency: cfg.Concurrency, FullInterval: cfg.FullInterval, SweepPeriod: cfg.SweepPeriod,
 		})
+		p.writer = worker.NewWriter(p.worker, worker.WriterConfig{})
 	}
 	if r.scheduler {
 		p.scheduler = scheduler.New(scheduler.Config{Store: s, Redis: rdb, Log: log, Interval: cfg.SyncInterval, KeepCalls: cfg.KeepCalls})
@@ -103,6 +108,10 @@ func newProcess(cfg config.Config, r roles, s *store.Store, rdb *redis.Client, l
 
 // run runs the roles until the context ends or one of them fails, and returns when all have ended.
 func (p *process) run(ctx context.Context) error {
+	h, err := p.handler()
+	if err != nil {
+		return err
+	}
 	l, err := p.listen(ctx)
 	if err != nil {
 		return err
@@ -114,9 +123,10 @@ func (p *process) run(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	if l != nil {
-		g.Go(func() error { return p.serveHTTP(ctx, l) })
+		g.Go(func() error { return p.serveHTTP(ctx, l, h) })
 	}
 	if p.worker != nil {
+		g.Go(func() error { return p.upkeep(ctx) })
 		g.Go(func() error {
 			<-ctx.Done()
 			p.draining.Store(true)

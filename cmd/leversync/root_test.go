@@ -24,7 +24,7 @@ func TestUsageErrors(t *testing.T) {
 		{"sync acme", `"acme" is no connector id`},
 		{"sync " + noConnector + " --scope people", `unknown scope "people": the scopes are applications,`},
 		{"connector create --origin-id x --lever-api-key-file f", `required flag(s) "org-name" not set`},
-		{"connector create --org-name A --origin-id x", "linking by OAuth"},
+		{"connector create --org-name A --origin-id x --link-ttl 1s", "--link-ttl 1s is too short"},
 		{"connector create --org-name A --origin-id x --lever-api-key-file /nowhere", "no such file"},
 		{"connector create --org-name A --origin-id x --lever-api-key-file - --scopes jobs,people", `--scopes: unknown scope "people"`},
 		{"connector create --org-name A --origin-id x --lever-api-key-file -", "it is empty"},

@@ -15,9 +15,10 @@ func (a *app) serveCommand() *cobra.Command {
 	var addr string
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "Run everything in one process: worker, scheduler, HTTP",
-		Long: `Run everything in one process: a worker, a scheduler, and an HTTP server with /healthz (the process lives),
-/readyz (it can work: Postgres, Redis, migrations) and /metrics (Prometheus). Any number may run at once.` + "\n" + drainHelp,
+		Short: "Run everything in one process: worker, scheduler, API",
+		Long: `Run everything in one process: a worker, a scheduler, and an HTTP server with the unified API (/api, documented
+at /docs), the pages on which an account is connected (/connect), /healthz (the process lives), /readyz (it can
+work: Postgres, Redis, migrations) and /metrics (Prometheus). Any number may run at once.` + "\n" + drainHelp,
 		Example: "  leversync serve\n  leversync serve --migrate --addr :8080",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -28,7 +29,7 @@ func (a *app) serveCommand() *cobra.Command {
 			if addr != "" {
 				cfg.Addr = addr
 			}
-			return a.runRoles(cmd.Context(), cfg, roles{worker: true, scheduler: true, addr: cfg.Addr, migrate: migrate})
+			return a.runRoles(cmd.Context(), cfg, roles{worker: true, scheduler: true, web: true, addr: cfg.Addr, migrate: migrate})
 		},
 	}
 	c.Flags().BoolVar(&migrate, "migrate", false, "apply pending migrations first, instead of refusing to start")

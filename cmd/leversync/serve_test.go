@@ -50,7 +50,7 @@ func TestServeWithServicesAway(t *testing.T) {
 	c.withLever(levertest.Config{Opportunities: 1})
 	serve := c.start("serve")
 	url := "http://" + serve.find(serve.stderr, `msg=listening addr=(\S+)`)
-	serve.find(serve.stderr, `msg=started roles=worker\+scheduler\+http`)
+	serve.find(serve.stderr, `msg=started roles=worker\+scheduler\+http\+api`)
 	if status, body := get(t, url+"/readyz"); status != http.StatusOK || !strings.Contains(body, `"migrations":"ok"`) {
 		t.Errorf("GET /readyz: %d %s; want 200", status, body)
 	}

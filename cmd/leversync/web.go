@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/leversync/leversync/cmd/leversync/internal/api"
+	"github.com/leversync/leversync/cmd/leversync/internal/config"
+	"github.com/leversync/leversync/cmd/leversync/internal/connect"
+	"github.com/leversync/leversync/lever"
+	"github.com/leversync/leversync/worker/task"
+)
+
+// oauthOf is the OAuth app that connectors are linked by.
+func oauthOf(cfg config.Config) lever.OAuthConfig {
+	return lever.OAuthConfig{
+		AuthURL: cfg.LeverAuthURL, ClientID: cfg.LeverClientID, ClientSecret: lever.Secret(cfg.LeverClientSecret.Reveal()), APIBaseURL: cfg.LeverAPIURL,
+	}
+}
+
+// publicURL is the URL by which others reach the installation, without a slash at its end.
+func publicURL(cfg config.Config) string {
+	if cfg.PublicURL != "" {
+		return cfg.PublicURL
+	}
+	return "http://" + cfg.Addr
+}
+
+// mountWeb adds the unified API with its documentation, and the pages on which an account is connected.
+func (p *process) mountWeb(mux *http.ServeMux) error {
+	unified, err := api.New(api.Config{
+		Store: p.store, Redis: p.redis, Queue: task.NewQueue(p.redis), Log: p.log, PublicURL: publicURL(p.cfg), Version: readBuild().Version,
+		Clients: p.worker.Client, Writer: p.writer,
+	})
+	if err != nil {
+		return err
+	}
+	pages, err := connect.New(connect.Config{Store: p.store, Log: p.log, PublicURL: publicURL(p.cfg), OAuth: oauthOf(p.cfg), LeverURL: p.cfg.LeverAPIURL})
+	if err != nil {
+		return err
+	}
+	for _, path := range []string{"/api/", "/openapi.json", "/openapi.yaml", "/docs", "/docs/"} {
+		mux.Handle(path, unified)
+	}
+	mux.Handle("/connect/", pages)
+	return nil
+}
+
+const (
+	recoverEvery   = 30 * time.Second
+	keepAliveEvery = time.Hour
+)
+
+// upkeep settles writes whose outcome was lost, and keeps idle accounts' tokens alive, until the context ends.
+func (p *process) upkeep(ctx context.Context) error {
+	settle, renew := time.NewTicker(recoverEvery), time.NewTicker(keepAliveEvery)
+	defer settle.Stop()
+	defer renew.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-settle.C:
+			if _, err := p.writer.Recover(ctx); err != nil && ctx.Err() == nil {
+				p.log.WarnContext(ctx, "writes of unknown outcome not settled", "error", err)
+			}
+		case <-renew.C:
+			if p.cfg.LeverClientID == "" {
+				continue
+			}
+			if _, err := connect.KeepAlive(ctx, p.store, oauthOf(p.cfg), p.log); err != nil && ctx.Err() == nil {
+				p.log.WarnContext(ctx, "tokens not kept alive", "error", err)
+			}
+		}
+	}
+}
