@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 )
@@ -48,39 +47,49 @@ func (s *Store) Authorize(ctx context.Context, key, token string) (Caller, error
 	if !WellFormedKey(key) {
 		return Caller{}, ErrNotFound
 	}
-	type found struct {
-		KeyID      uuid.UUID
-		KeyScopes  []string
-		LastUsedAt *time.Time
-		Stale      bool
-		ID         *uuid.UUID
-	}
 	k := sha256.Sum256([]byte(key))
-	var t []byte
-	if token != "" && len(token) <= maxToken {
-		sum := sha256.Sum256([]byte(token))
-		t = sum[:]
-	}
-	f, err := one[found](ctx, s.pool, `SELECT k.id AS key_id, k.scopes AS key_scopes, coalesce(k.last_used_at < now() - interval '1 minute', true) AS stale, c.id
-FROM api_keys k LEFT JOIN connectors c ON c.token_hash = $2 WHERE k.hash = $1 AND k.revoked_at IS NULL`, k[:], t)
+	f, err := s.caller(ctx, k[:], token)
 	if err != nil {
 		return Caller{}, err
-	}
-	out := Caller{KeyID: f.KeyID, KeyScopes: f.KeyScopes}
-	if f.ID != nil {
-		c, err := s.Connector(ctx, *f.ID)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return Caller{}, err
-		}
-		if err == nil {
-			out.Connector = &c
-		}
 	}
 	if f.Stale {
 		// Of many requests at once, one does it.
 		_, err = s.pool.Exec(ctx, `UPDATE api_keys SET last_used_at = now() WHERE id = $1 AND coalesce(last_used_at < now() - interval '1 minute', true)`, f.KeyID)
 	}
-	return out, err
+	return Caller{KeyID: f.KeyID, KeyScopes: f.KeyScopes, Connector: f.Connector}, err
+}
+
+// knownKey is an API key as Authorize finds it.
+type knownKey struct {
+	KeyID     uuid.UUID
+	KeyScopes []string
+	Stale     bool       // its last use was noted some time ago
+	Connector *Connector `db:"-"`
+}
+
+const knownKeyColumns = `k.id AS key_id, k.scopes AS key_scopes, coalesce(k.last_used_at < now() - interval '1 minute', true) AS stale`
+
+// caller finds the key by its hash, and the token's connector in the same query where there is one.
+func (s *Store) caller(ctx context.Context, key []byte, token string) (knownKey, error) {
+	if token != "" && len(token) <= maxToken {
+		type both struct {
+			knownKey
+			Connector
+		}
+		hash := sha256.Sum256([]byte(token))
+		b, err := one[both](ctx, s.pool, `SELECT `+knownKeyColumns+`, `+prefixed("c", connectorColumns)+`
+FROM api_keys k, connectors c WHERE k.hash = $1 AND k.revoked_at IS NULL AND c.token_hash = $2`, key, hash[:])
+		if !errors.Is(err, ErrNotFound) {
+			b.knownKey.Connector = &b.Connector
+			return b.knownKey, err
+		}
+	}
+	return one[knownKey](ctx, s.pool, `SELECT `+knownKeyColumns+` FROM api_keys k WHERE k.hash = $1 AND k.revoked_at IS NULL`, key)
+}
+
+// prefixed names the columns of a list by their table.
+func prefixed(table, columns string) string {
+	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
 }
 
 // SetAPIKeyScopes sets what a key may do: read, write, admin.

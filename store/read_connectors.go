@@ -4,10 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/leversync/leversync/store/unified"
 )
 
 // ConnectorState is a connector as the API lists it: with its token, and how its syncs stand.
@@ -44,7 +45,7 @@ func (s *Store) ConnectorStates(ctx context.Context, f ConnectorFilter) ([]Conne
 	if f.After != nil {
 		at, id = &f.After.At, &f.After.ID
 	}
-	list, err := many[ConnectorState](ctx, s.pool, `SELECT c.`+strings.ReplaceAll(connectorColumns, ", ", ", c.")+`, c.integration_slug, c.category, c.token_sealed, r.last_sync_at,
+	list, err := many[ConnectorState](ctx, s.pool, `SELECT `+prefixed("c", connectorColumns)+`, c.integration_slug, c.category, c.token_sealed, r.last_sync_at,
     CASE WHEN c.status = 'COMPLETE' AND NOT c.paused THEN n.next_sync_at END AS next_sync_at, n.waiting, n.syncing, n.failed
 FROM connectors c
 CROSS JOIN LATERAL (SELECT max(started_at) AS last_sync_at FROM runs WHERE connector_id = c.id) r
@@ -87,4 +88,10 @@ func (s *Store) DownloadPath(ctx context.Context, connector, attachment uuid.UUI
 	f, err := one[file](ctx, s.pool, `SELECT download_path, coalesce(file_name, '') AS file_name FROM attachments
 WHERE id = $2 AND connector_id = $1 AND deleted_at IS NULL AND download_path IS NOT NULL`, connector, attachment)
 	return f.DownloadPath, f.FileName, err
+}
+
+// ScopeStatus is how one scope of a connector stands.
+func (s *Store) ScopeStatus(ctx context.Context, connector uuid.UUID, sc unified.Scope) (ScopeStatus, error) {
+	return one[ScopeStatus](ctx, s.pool, `SELECT scope, enabled, state, reason, next_run_at, requested_at, synced_at, first_synced_at, last_run_id, records, quarantined
+FROM connector_scopes WHERE connector_id = $1 AND scope = $2`, connector, string(sc))
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -111,8 +112,8 @@ func TestContract(t *testing.T) {
 	c.check(t, "404", "ErrorResponse", e.get("/api/ats/v1/tags/00000000-0000-4000-8000-000000000000").body)
 	c.check(t, "422", "ValidationErrorResponse", e.get("/api/ats/v1/tags?page_size=0").body)
 	e.checkRelations()
-	e.checkDownload()
 	e.checkFeed(fake)
+	e.checkDownload()
 }
 
 // checkRelations holds that an id that is given out can be fetched.
@@ -185,9 +186,15 @@ func (e *env) checkDownload() {
 // checkFeed holds that the feed has every record once.
 func (e *env) checkFeed(fake *levertest.Server) {
 	e.t.Helper()
+	var want []string
+	for _, sc := range unified.Scopes {
+		for remote := range fake.Expected(string(sc)) {
+			want = append(want, string(sc)+" "+remote)
+		}
+	}
 	seen := map[string]int{}
 	after, pages := "", 0
-	for more := true; more; pages++ {
+	read := func() (more bool) {
 		path := "/api/ats/v1/changes?limit=97"
 		if after != "" {
 			path += "&after=" + after
@@ -199,19 +206,28 @@ func (e *env) checkFeed(fake *levertest.Server) {
 				e.t.Errorf("change of %s %s: record = %v", i["scope"], i["id"], i["record"])
 			}
 		}
+		pages++
 		m := a.json(e.t)
-		after, more = m["cursor"].(string), m["has_more"].(bool)
+		after = m["cursor"].(string)
+		return m["has_more"].(bool)
 	}
-	want := 0
-	for _, sc := range unified.Scopes {
-		for remote := range fake.Expected(string(sc)) {
-			want++
-			if n := seen[string(sc)+" "+remote]; n != 1 {
-				e.t.Errorf("changes: %s %q came %d times; want once", sc, remote, n)
-			}
+	// Transactions in other databases of the server hold the newest back, for as long as they last.
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range 1000 {
+		for read() {
+		}
+		if len(seen) >= len(want) {
+			break
+		}
+		<-tick.C
+	}
+	for _, w := range want {
+		if n := seen[w]; n != 1 {
+			e.t.Errorf("changes: %s came %d times; want once", w, n)
 		}
 	}
-	if len(seen) < want || pages < 2 {
-		e.t.Errorf("changes: %d records in %d pages; want %d", len(seen), pages, want)
+	if pages < 2 {
+		e.t.Errorf("changes: %d records in %d pages; want several", len(seen), pages)
 	}
 }

@@ -36,14 +36,12 @@ func scopeState(c store.Connector, s store.ScopeStatus) string {
 
 // freshness is a scope's watermark ("" before there is one) and state.
 func (s *server) freshness(ctx context.Context, c store.Connector, sc unified.Scope) (watermark, state string, err error) {
-	all, err := s.cfg.Store.Scopes(ctx, c.ID)
-	for _, st := range all {
-		if st.Scope == string(sc) {
-			if st.SyncedAt != nil {
-				watermark = st.SyncedAt.UTC().Format(unified.TimeLayout)
-			}
-			return watermark, scopeState(c, st), nil
-		}
+	st, err := s.cfg.Store.ScopeStatus(ctx, c.ID, sc)
+	if err != nil {
+		return "", "", err
 	}
-	return "", stateOff, err
+	if st.SyncedAt != nil {
+		watermark = st.SyncedAt.UTC().Format(unified.TimeLayout)
+	}
+	return watermark, scopeState(c, st), nil
 }

@@ -55,7 +55,7 @@ type Candidate struct {
 	Locations         []string               `json:"locations" nullable:"true" doc:"Places."`
 	PhoneNumbers      []string               `json:"phone_numbers" nullable:"true" doc:"Telephone numbers."`
 	EmailAddresses    []string               `json:"email_addresses" nullable:"true" doc:"E-mail addresses."`
-	URLs              []unified.URL          `json:"urls" nullable:"true" doc:"Links."`
+	URLs              ListOf[unified.URL]    `json:"urls" doc:"Links."`
 	Tags              []string               `json:"tags" nullable:"true" doc:"Names of tags."`
 	Applications      Relations[Application] `json:"applications" doc:"Their applications."`
 	Attachments       Relations[Attachment]  `json:"attachments" doc:"Their files."`
@@ -88,7 +88,7 @@ type Job struct {
 	Description     *string               `json:"description" doc:"Text, HTML where there is any."`
 	Code            *string               `json:"code" doc:"Requisition code."`
 	Status          *string               `json:"status" doc:"OPEN, CLOSED, DRAFT, ARCHIVED or PENDING."`
-	JobPostingURLs  []unified.URL         `json:"job_posting_urls" nullable:"true" doc:"Where it is advertised."`
+	JobPostingURLs  ListOf[unified.URL]   `json:"job_posting_urls" doc:"Where it is advertised."`
 	RemoteCreatedAt *unified.Time         `json:"remote_created_at" doc:"When Lever made it."`
 	RemoteUpdatedAt *unified.Time         `json:"remote_updated_at" doc:"When Lever last changed it."`
 	Confidential    *bool                 `json:"confidential" doc:"Whether it is confidential."`
@@ -171,12 +171,12 @@ type Scorecard struct {
 // ScreeningQuestion is a question that a vacancy asks its applicants.
 type ScreeningQuestion struct {
 	Envelope
-	Job         Relation[Job]    `json:"job" doc:"The vacancy."`
-	Description *string          `json:"description" doc:"Long text."`
-	Title       *string          `json:"title" doc:"The question."`
-	Type        *string          `json:"type" doc:"DATE, FILE, SINGLE_SELECT, MULTI_SELECT, SINGLE_LINE_TEXT, MULTI_LINE_TEXT, NUMERIC or BOOLEAN."`
-	Required    *bool            `json:"required" doc:"Whether it must be answered."`
-	Options     []unified.Option `json:"options" nullable:"true" doc:"Choices."`
+	Job         Relation[Job]          `json:"job" doc:"The vacancy."`
+	Description *string                `json:"description" doc:"Long text."`
+	Title       *string                `json:"title" doc:"The question."`
+	Type        *string                `json:"type" doc:"DATE, FILE, SINGLE_SELECT, MULTI_SELECT, SINGLE_LINE_TEXT, MULTI_LINE_TEXT, NUMERIC or BOOLEAN."`
+	Required    *bool                  `json:"required" doc:"Whether it must be answered."`
+	Options     ListOf[unified.Option] `json:"options" doc:"Choices."`
 }
 
 // Tag is a tag of the account.

@@ -129,8 +129,10 @@ func load(field, value any) error {
 		*f = moment(value.(*time.Time))
 	case *[]string:
 		*f = value.([]string)
+	case interface{ loadRaw(json.RawMessage) }:
+		f.loadRaw(value.(json.RawMessage))
 	default:
-		return json.Unmarshal(value.(json.RawMessage), field)
+		return fmt.Errorf("no way from %T to %T", value, field)
 	}
 	return nil
 }

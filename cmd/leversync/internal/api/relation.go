@@ -117,3 +117,16 @@ func (o Object) MarshalJSON() ([]byte, error) {
 func (Object) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeObject, Nullable: true, AdditionalProperties: true}
 }
+
+// ListOf is a list of small objects as the store has it, in JSON; nil is null.
+type ListOf[T any] json.RawMessage
+
+// MarshalJSON is the list itself.
+func (l ListOf[T]) MarshalJSON() ([]byte, error) { return Object(l).MarshalJSON() }
+
+// Schema is a list or null.
+func (ListOf[T]) Schema(r huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeArray, Nullable: true, Items: r.Schema(reflect.TypeFor[T](), true, "")}
+}
+
+func (l *ListOf[T]) loadRaw(b json.RawMessage) { *l = ListOf[T](b) }
