@@ -17,7 +17,9 @@ const (
 	maxAttempts = 8
 	// probes is how many refusals, without one success, make a list forbidden.
 	probes = 3
-	// groupSize and groupAge bound what is read but not yet written: a crash costs that much again.
+	// batchSize is how many lists may be under way: asked for, read, or being written. A crash costs that many
+	// calls again. groupSize and groupAge say when those that are read are written, while more are asked for.
+	batchSize = 40
 	groupSize = 20
 	groupAge  = 400 * time.Millisecond
 	// shortWait is the longest wait for the budget that is sat out within the slot.

@@ -13,10 +13,9 @@ import (
 	"github.com/leversync/leversync/store/storetest"
 )
 
-// batch is what one crash may cost: a group of child lists that is being written, and the next, which is being
-// gathered. A group is 20 lists and those under way when it was full: at a rate that never waits 32 more, at
-// Lever's 10 a second three. Of a list's traversal, it is the page being written and the one fetched ahead.
-const batch = 2*(20+32) + 2
+// batch is what one crash may cost: the child lists that are under way (batchSize of worker/children.go), and
+// two pages of a list, one being written and the next being fetched.
+const batch = 40 + 2
 
 // brief is a lease short enough to lose it twenty times in a test. The large tests use the real one.
 const brief = 1500 * time.Millisecond

@@ -22,7 +22,7 @@ type pipeline struct {
 	group   []result
 	oldest  time.Time // of the group
 	written chan written
-	writing bool
+	writing int   // results being written
 	empty   bool  // Postgres had no more when last asked
 	stop    error // no more is begun: why
 }
@@ -45,7 +45,7 @@ func (p *pipeline) feed(ctx context.Context) error {
 		}
 		p.queue, p.empty = append(p.queue, more...), len(more) == 0
 	}
-	for p.stop == nil && len(p.queue) > 0 && p.flying < width && len(p.group) < groupSize {
+	for p.stop == nil && len(p.queue) > 0 && p.flying < width && p.flying+len(p.group)+p.writing < batchSize {
 		j := p.queue[0]
 		p.queue = p.queue[1:]
 		if p.flags.Forbidden&j.kind.bit != 0 {
@@ -136,17 +136,17 @@ func (p *pipeline) take(ctx context.Context, res result) error {
 // flush begins to write the group if it is due and nothing is being written, and reports whether it did.
 func (p *pipeline) flush(ctx context.Context) bool {
 	due := len(p.group) >= groupSize || len(p.group) > 0 && (p.flying == 0 || time.Since(p.oldest) > groupAge)
-	if !due || p.writing {
+	if !due || p.writing > 0 {
 		return false
 	}
 	group, f := p.group, p.flags
-	p.group, p.writing, p.empty = nil, true, false
+	p.group, p.writing, p.empty = nil, len(group), false
 	go func() { p.written <- written{group, p.write(ctx, group, f)} }()
 	return true
 }
 
 func (p *pipeline) wrote(w written) error {
-	p.writing = false
+	p.writing = 0
 	for _, res := range w.group {
 		p.done(res.work.RemoteID)
 	}
@@ -155,7 +155,7 @@ func (p *pipeline) wrote(w written) error {
 
 // idle reports whether nothing is under way and nothing can be begun.
 func (p *pipeline) idle() bool {
-	return p.flying == 0 && !p.writing && len(p.group) == 0 && (len(p.queue) == 0 || p.stop != nil)
+	return p.flying == 0 && p.writing == 0 && len(p.group) == 0 && (len(p.queue) == 0 || p.stop != nil)
 }
 
 // settle waits for what is under way.
@@ -163,13 +163,13 @@ func (p *pipeline) settle() {
 	for _, res := range p.group {
 		p.rec.put(res.calls)
 	}
-	for p.flying > 0 || p.writing {
+	for p.flying > 0 || p.writing > 0 {
 		select {
 		case res := <-p.results:
 			p.flying--
 			p.rec.put(res.calls)
 		case <-p.written:
-			p.writing = false
+			p.writing = 0
 		}
 	}
 }
