@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -157,7 +156,7 @@ func (b *browser) open(resp *http.Response, err error) string {
 	}
 	b.last = resp.Request.URL.String()
 	if resp.StatusCode >= 400 {
-		b.t.Fatal(fmt.Sprintf("%s: %d: %.500s", secretInPath.ReplaceAllString(b.last, "/connect/…"), resp.StatusCode, text))
+		b.t.Fatalf("%s: %d: %.500s", secretInPath.ReplaceAllString(b.last, "/connect/…"), resp.StatusCode, text)
 	}
 	return string(text)
 }

@@ -50,7 +50,6 @@ type server struct {
 	api     huma.API
 	mux     *http.ServeMux
 	limiter *limiter
-	openapi []byte // the document, as JSON
 }
 
 // New makes the handler of /api/, /openapi.json, /openapi.yaml and /docs. It calls nobody.

@@ -31,9 +31,9 @@ type fetched struct {
 
 // What a file's URL is refused with. The texts go to the client: they tell nothing of what was found.
 var (
-	errFileURL  = errors.New("Input should be an http or https URL without credentials, at the usual port")
-	errFetch    = errors.New("The file could not be fetched: it must be at a public address, answer 200, and come within a minute")
-	errFileSize = errors.New("Lever takes files of 1 byte to 30 MB")
+	errFileURL  = errors.New("it should be an http or https URL without credentials, at the usual port")
+	errFetch    = errors.New("the file could not be fetched: it must be at a public address, answer 200, and come within a minute")
+	errFileSize = errors.New("a file has 1 byte to 30 MB at Lever")
 	errPrivate  = errors.New("api: not a public address")
 )
 
