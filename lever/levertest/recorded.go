@@ -101,6 +101,7 @@ func (rec *recording) load(fsys fs.FS) error {
 			}
 		}
 	}
+	rec.reunite()
 	forms, err := records(fsys, "nango__posting_apply_questions.json")
 	if err != nil {
 		return err
@@ -165,6 +166,24 @@ func (rec *recording) ids() iter.Seq[string] {
 			}
 		}
 	}
+}
+
+// reunite puts feedback where the interview that it is about is.
+func (rec *recording) reunite() {
+	at := map[string]string{} // interview → opportunity
+	for opportunity, list := range rec.hung["interviews"] {
+		for _, d := range list {
+			at[str(d, "id")] = opportunity
+		}
+	}
+	feedback := map[string][]doc{}
+	for _, o := range rec.all {
+		for _, d := range rec.hung["feedback"][str(o, "id")] {
+			owner := cmp.Or(at[str(d, "interview")], str(o, "id"))
+			feedback[owner] = append(feedback[owner], d)
+		}
+	}
+	rec.hung["feedback"] = feedback
 }
 
 func (rec *recording) opportunity(id string) doc { return byID(rec.all, id) }
