@@ -1,0 +1,43 @@
+package scheduler
+
+import (
+	"testing"
+	"time"
+)
+
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 7, 2, 9, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		plan plan
+		want todo
+	}{
+		"at the start, everything": {plan{}, todo{true, true}},
+		"just done":                {plan{now, now}, todo{false, false}},
+		"a moment before":          {plan{now.Add(-reconcileEvery + 1), now.Add(-maintainEvery + 1)}, todo{false, false}},
+		"on time":                  {plan{now.Add(-reconcileEvery), now.Add(-maintainEvery)}, todo{true, true}},
+		"one of them":              {plan{now.Add(-reconcileEvery), now}, todo{true, false}},
+	} {
+		if got := tc.plan.next(now); got != tc.want {
+			t.Errorf("%s: next = %+v, want %+v", name, got, tc.want)
+		}
+	}
+}
+
+// TestSlots: one task for one reason within a minute, and another as soon as a holder died or the minute is over.
+func TestSlots(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 7, 2, 9, 0, 30, 0, time.UTC)
+	due := now.Add(-time.Hour)
+	first := slot(due, 1, now)
+	if got := slot(due, 1, now.Add(20*time.Second)); got != first {
+		t.Errorf("slot within the minute = %x, want %x", got, first)
+	}
+	for name, other := range map[string]int64{
+		"after the minute": slot(due, 1, now.Add(time.Minute)), "with a new fence": slot(due, 2, now), "of another due time": slot(due.Add(time.Millisecond), 1, now),
+	} {
+		if other == first {
+			t.Errorf("slot %s = %x, want another", name, other)
+		}
+	}
+}
