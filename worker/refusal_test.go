@@ -83,6 +83,7 @@ func TestAWrongKeyNeedsRelinkingAndIsNotTriedAgain(t *testing.T) {
 		t.Fatalf("status %s, reason %q: want RELINK_NEEDED, what to do, and no key", c.Status, c.StatusReason)
 	}
 	waitIdle(e)
+	waitEmpty(e) // tasks that had begun before the refusal each make their one call
 	n := e.calls()
 	time.Sleep(3 * time.Second) // several looks of scheduler and reconciler
 	if m := e.calls(); m != n {
@@ -99,6 +100,26 @@ func TestAWrongKeyNeedsRelinkingAndIsNotTriedAgain(t *testing.T) {
 	for _, sc := range []unified.Scope{unified.Applications, unified.Jobs, unified.Tags} {
 		e.checkScope(sc)
 	}
+}
+
+// waitEmpty returns once no task is waiting or running.
+func waitEmpty(e *env) {
+	e.t.Helper()
+	for range 600 {
+		depth, err := e.queue.Depth()
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		left := 0
+		for _, states := range depth {
+			left += states["pending"] + states["active"] + states["scheduled"] + states["retry"]
+		}
+		if left == 0 {
+			return
+		}
+		time.Sleep(50 * time.Millisecond) // asynq's doing: there is no signal to wait for
+	}
+	e.t.Fatal("tasks are still in the queue after 30 s")
 }
 
 func TestBadTasksAreArchivedWithAClearError(t *testing.T) {
