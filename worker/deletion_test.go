@@ -60,10 +60,13 @@ func TestAbsenceIsVerified(t *testing.T) {
 // TestHiddenIsNotDeleted: without the permission for confidential records they are absent, which is no deletion.
 func TestHiddenIsNotDeleted(t *testing.T) {
 	t.Parallel()
-	e := newEnv(t, levertest.Config{Seed: 8, Opportunities: 300, RatePerSecond: -1, Confidential: true}, fast)
+	e := newEnv(t, levertest.Config{Seed: 8, Opportunities: 300, Postings: 20, RatePerSecond: -1, Confidential: true}, fast)
 	e.start(worker.Config{})
 	e.wait(time.Now())
 	n := len(e.records(unified.Applications))
+	if len(e.lever.PickN(1, levertest.Confidential)) == 0 {
+		t.Fatal("the account has no confidential opportunities: the test tests nothing")
+	}
 	e.lever.SetConfidential(false)
 	e.sync(false)
 	if got := len(e.records(unified.Applications)); got != n {
@@ -164,4 +167,27 @@ func TestTheBrakeHoldsBackAMassDeletion(t *testing.T) {
 	}
 	e.sync(false)
 	e.check()
+}
+
+// TestAPermissionGivenBackStays: a full sync asks again for confidential records, and the next one keeps asking.
+func TestAPermissionGivenBackStays(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, levertest.Config{Seed: 15, Opportunities: 200, Postings: 20, RatePerSecond: -1}, fast)
+	e.start(worker.Config{})
+	e.wait(time.Now())
+	few := len(e.records(unified.Applications))
+	e.lever.SetConfidential(true)
+	e.sync(true)
+	all := len(e.records(unified.Applications))
+	if all <= few {
+		t.Fatalf("%d applications with the permission, %d without: the account has no confidential ones", all, few)
+	}
+	e.lever.ResetCounters()
+	e.sync(false)
+	if got := len(e.records(unified.Applications)); got != all {
+		t.Errorf("%d applications after the next sync, want %d", got, all)
+	}
+	if n := e.lever.CallsBy()["/opportunities/:id"]; n != 0 {
+		t.Errorf("%d opportunities asked for by id: the list was not asked for confidential ones", n)
+	}
 }

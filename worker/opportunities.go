@@ -79,10 +79,7 @@ func (o *opportunities) plan() {
 	if st.LastStartedAt != nil {
 		o.cursor.Phase = phaseDeletions
 	}
-	// Confidential records are asked for until Lever refuses; the refusal is remembered until a full resync.
-	if f := o.flags(); f.Confidential != "no" || st.FullRequested {
-		o.cursor.Confidentiality = "all"
-	}
+	o.cursor.Confidentiality = o.confidentiality()
 }
 
 // scanDue reports whether the whole list is read though nothing demands it: always while it is short, else
@@ -95,48 +92,12 @@ func scanDue(st store.Stream, rate float64) bool {
 	return st.Now.Sub(*st.LastFullAt) >= scanShare*cost
 }
 
-// deletionWindow is the longest that Lever takes for the list of deletions.
-const deletionWindow = 30 * 24 * time.Hour
-
-// deletions reads what was deleted since the last run. Refused, or unknown to the account, it is left to the
-// scan, which finds the same by absence.
+// deletions reads what was deleted since the last run, and moves on to the list.
 func (o *opportunities) deletions(ctx context.Context) error {
-	until := o.state.Now
-	for since := deletedSince(o.state); since.Before(until); since = since.Add(deletionWindow) {
-		end := since.Add(deletionWindow)
-		if end.After(until) {
-			end = until
-		}
-		for page, err := range o.client().DeletedOpportunities(ctx, lever.DeletedOptions{Since: since, Until: end}) {
-			switch lever.Classify(err) {
-			case lever.VerdictForbidden, lever.VerdictGone:
-				return o.toList(ctx, time.Time{})
-			}
-			if err != nil {
-				return err
-			}
-			ids, _ := met(page)
-			if err := o.commit(ctx, o.rec.take(), func(ctx context.Context, tx *store.Tx) error {
-				tx.Add(store.Counts{Bound: 1})
-				return o.remove(ctx, tx, ids)
-			}); err != nil {
-				return err
-			}
-		}
+	until, err := readDeletions(ctx, o.slice, o.client().DeletedOpportunities, o.remove)
+	if err != nil {
+		return err
 	}
-	return o.toList(ctx, until)
-}
-
-func deletedSince(st store.Stream) time.Time {
-	since := st.LastStartedAt
-	if st.DeletionsUntil != nil {
-		since = st.DeletionsUntil
-	}
-	return since.Add(-overlap)
-}
-
-// toList moves the cursor on to the list.
-func (o *opportunities) toList(ctx context.Context, until time.Time) error {
 	to := o.cursor
 	to.Phase, to.DeletionsUntil = phaseList, until
 	return o.move(ctx, to)
@@ -159,21 +120,10 @@ func (o *opportunities) list(ctx context.Context) error {
 		next = phaseVerify
 	}
 	err := traverse(ctx, o.slice, &o.cursor, next, o.client().Opportunities(ctx, opts), o.apply)
-	if lever.Classify(err) == lever.VerdictForbidden && opts.Confidentiality != "" && o.cursor.Page == 0 {
-		o.cursor.Confidentiality, o.cursor.Token = "", ""
-		f := o.flags()
-		f.Confidential = "no"
-		if err := o.commit(ctx, o.rec.take(), func(ctx context.Context, tx *store.Tx) error {
-			if err := tx.SetFlags(ctx, f.encode()); err != nil {
-				return err
-			}
-			return tx.SaveCursor(ctx, o.cursor.encode())
-		}); err != nil {
-			return err
-		}
-		return o.list(ctx)
+	if again, err := o.learnConfidential(ctx, &o.cursor, err); !again {
+		return err
 	}
-	return err
+	return o.list(ctx)
 }
 
 // apply writes a page of opportunities.

@@ -73,38 +73,17 @@ func (p *postings) plan() {
 	if !p.cursor.Full {
 		p.cursor.Phase, p.cursor.Since = phaseDeletions, st.LastStartedAt.Add(-overlap)
 	}
-	if f := p.flags(); f.Confidential != "no" || st.FullRequested {
-		p.cursor.Confidentiality = "all"
-	}
+	p.cursor.Confidentiality = p.confidentiality()
 }
 
+// deletions reads what was deleted since the last run, and moves on to the list.
 func (p *postings) deletions(ctx context.Context) error {
-	until := p.state.Now
-	to := p.cursor
-	to.Phase = phaseList
-	for since := deletedSince(p.state); since.Before(until) && to.DeletionsUntil.IsZero(); since = since.Add(deletionWindow) {
-		end := since.Add(deletionWindow)
-		if end.After(until) {
-			end = until
-		}
-		for page, err := range p.client().DeletedPostings(ctx, lever.DeletedOptions{Since: since, Until: end}) {
-			if v := lever.Classify(err); v == lever.VerdictForbidden || v == lever.VerdictGone {
-				until = since // left to the daily full traversal
-				break
-			}
-			if err != nil {
-				return err
-			}
-			ids, _ := met(page)
-			if err := p.commit(ctx, p.rec.take(), func(ctx context.Context, tx *store.Tx) error {
-				tx.Add(store.Counts{Bound: 1})
-				return p.remove(ctx, tx, ids)
-			}); err != nil {
-				return err
-			}
-		}
+	until, err := readDeletions(ctx, p.slice, p.client().DeletedPostings, p.remove)
+	if err != nil {
+		return err
 	}
-	to.DeletionsUntil = until
+	to := p.cursor
+	to.Phase, to.DeletionsUntil = phaseList, until
 	if err := p.commit(ctx, p.rec.take(), func(ctx context.Context, tx *store.Tx) error { return tx.SaveCursor(ctx, to.encode()) }); err != nil {
 		return err
 	}
@@ -119,21 +98,10 @@ func (p *postings) list(ctx context.Context) error {
 	}
 	pages := p.client().Postings(ctx, lever.PostingOptions{Confidentiality: p.cursor.Confidentiality, UpdatedSince: p.cursor.Since, Token: p.cursor.Token})
 	err := traverse(ctx, p.slice, &p.cursor, next, pages, p.apply)
-	if lever.Classify(err) == lever.VerdictForbidden && p.cursor.Confidentiality != "" && p.cursor.Page == 0 {
-		p.cursor.Confidentiality, p.cursor.Token = "", ""
-		f := p.flags()
-		f.Confidential = "no"
-		if err := p.commit(ctx, p.rec.take(), func(ctx context.Context, tx *store.Tx) error {
-			if err := tx.SetFlags(ctx, f.encode()); err != nil {
-				return err
-			}
-			return tx.SaveCursor(ctx, p.cursor.encode())
-		}); err != nil {
-			return err
-		}
-		return p.list(ctx)
+	if again, err := p.learnConfidential(ctx, &p.cursor, err); !again {
+		return err
 	}
-	return err
+	return p.list(ctx)
 }
 
 func (p *postings) apply(ctx context.Context, tx *store.Tx, page lever.Page[lever.Posting]) error {
