@@ -1,7 +1,7 @@
 # Everything here runs without a terminal, asks nothing, and needs no variable set.
 #
 # Variables: VERSION (what `leversync version` prints), DEMO_FLAGS and KEEP=1 (for demo),
-# TEST_FLAGS and PKG (for test, such as TEST_FLAGS='-run TestClaim' PKG=./store).
+# TEST_FLAGS and PKG (for test, such as TEST_FLAGS='-run TestClaim' PKG=./store), FUZZTIME (for fuzz).
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -14,13 +14,14 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 PKG         ?= ./...
 TEST_FLAGS  ?=
 DEMO_FLAGS  ?=
+FUZZTIME    ?= 30s
 
 # KEEP=1 leaves the demo up until it is interrupted.
 ifneq ($(filter-out 0 no false,$(KEEP)),)
 DEMO_FLAGS  += --keep
 endif
 
-.PHONY: help build test demo lint vuln fmt clean
+.PHONY: help build test fuzz mutants demo lint vuln fmt clean
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-7s %s\n' "$$name" "$$does"; done
@@ -31,6 +32,12 @@ build: ## build bin/leversync
 test: ## run all tests, races watched, on a Postgres and a Redis started for them
 	deploy/services.sh run --fast -- $(GO) test -race -shuffle=on -timeout 15m $(TEST_FLAGS) $(PKG)
 
+fuzz: ## run each fuzz target for FUZZTIME (30s)
+	FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+mutants: ## take each safeguard out of a copy of the tree, and see a test fail
+	deploy/services.sh run --fast -- .ci/mutants
+
 demo: build ## sync a simulated Lever account into a Postgres started for it (KEEP=1 leaves it up)
 	deploy/services.sh run -- bin/leversync demo $(DEMO_FLAGS)
 
@@ -39,7 +46,7 @@ lint: ## check formatting, go vet, staticcheck, and shellcheck where it is insta
 	if [ -n "$$unformatted" ]; then printf 'not formatted (make fmt):\n%s\n' "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) -checks inherit,ST1000,ST1016,ST1020,ST1021,ST1022 ./...
-	@if command -v shellcheck >/dev/null; then shellcheck -x -P deploy -S warning deploy/*.sh .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x -P deploy -S warning deploy/*.sh .ci/*; \
 	else echo 'lint: no shellcheck here: the shell scripts were not checked'; fi
 
 vuln: ## look for known vulnerabilities in what is called

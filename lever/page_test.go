@@ -188,6 +188,11 @@ func FuzzPage(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
+	for _, name := range recordings(f) {
+		if b := fixture(f, name); len(b) < 20_000 {
+			f.Add(b)
+		}
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		items, _, err := decodePage[Opportunity](body)
 		if _, ok := errors.AsType[malformed](err); err != nil && !ok {

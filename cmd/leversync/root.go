@@ -56,7 +56,6 @@ func (a *app) root() *cobra.Command {
 	root.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run it:"},
 		&cobra.Group{ID: "use", Title: "Use it:"},
-		&cobra.Group{ID: "care", Title: "Look after it:"},
 		&cobra.Group{ID: "try", Title: "Try it:"},
 	)
 	add := func(group string, cmds ...*cobra.Command) {
@@ -67,7 +66,6 @@ func (a *app) root() *cobra.Command {
 	}
 	add("run", a.serveCommand(), a.workerCommand(), a.schedulerCommand(), a.migrateCommand())
 	add("use", a.connectorCommand(), a.syncCommand(), a.statusCommand(), a.callsCommand(), a.apikeyCommand())
-	add("care", a.keysCommand())
 	add("try", a.demoCommand(), a.fakeleverCommand())
 	root.AddCommand(a.versionCommand())
 	root.InitDefaultCompletionCmd()

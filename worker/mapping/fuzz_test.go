@@ -2,6 +2,8 @@ package mapping
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -23,6 +25,9 @@ func FuzzMap(f *testing.F) {
 		`{"text":"Hired","type":null,"count":1,"file":{"name":"Cover Letter.pdf"},"name":"cover letter"}`,
 	} {
 		f.Add([]byte(s))
+	}
+	for _, raw := range recordedRecords(f) {
+		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		fuzzOne(t, body, func(o lever.Opportunity) (unified.Record, error) { return mapper.Application(o) })
@@ -55,6 +60,30 @@ func FuzzMap(f *testing.F) {
 			return nil, nil
 		})
 	})
+}
+
+// recordedRecords are a few records of each recorded answer; none where there are no recordings.
+func recordedRecords(f *testing.F) [][]byte {
+	names, err := filepath.Glob(filepath.Join(fixtures(), "*.json"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	var out [][]byte
+	for _, name := range names {
+		body, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var list struct{ Data []json.RawMessage }
+		var one struct{ Data json.RawMessage }
+		if json.Unmarshal(body, &list) != nil && json.Unmarshal(body, &one) == nil {
+			list.Data = []json.RawMessage{one.Data}
+		}
+		for _, raw := range list.Data[:min(len(list.Data), 3)] {
+			out = append(out, raw)
+		}
+	}
+	return out
 }
 
 // fuzzOne maps body where it decodes into a T.
