@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -26,4 +27,9 @@ func ChangesPlan(ctx context.Context, s *Store, connector any, after FeedPositio
 	}
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	return strings.Join(lines, "\n"), err
+}
+
+// ResealsPurpose reports whether Reseal knows of values sealed for a purpose.
+func ResealsPurpose(purpose string) bool {
+	return slices.ContainsFunc(sealedColumns, func(c sealedColumn) bool { return c.purpose == purpose })
 }

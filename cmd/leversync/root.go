@@ -56,6 +56,7 @@ func (a *app) root() *cobra.Command {
 	root.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run it:"},
 		&cobra.Group{ID: "use", Title: "Use it:"},
+		&cobra.Group{ID: "care", Title: "Look after it:"},
 		&cobra.Group{ID: "try", Title: "Try it:"},
 	)
 	add := func(group string, cmds ...*cobra.Command) {
@@ -66,6 +67,7 @@ func (a *app) root() *cobra.Command {
 	}
 	add("run", a.serveCommand(), a.workerCommand(), a.schedulerCommand(), a.migrateCommand())
 	add("use", a.connectorCommand(), a.syncCommand(), a.statusCommand(), a.callsCommand(), a.apikeyCommand())
+	add("care", a.keysCommand())
 	add("try", a.demoCommand(), a.fakeleverCommand())
 	root.AddCommand(a.versionCommand())
 	root.InitDefaultCompletionCmd()
