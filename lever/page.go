@@ -152,6 +152,19 @@ func decodeItems[T any](body []byte, i int, items *[]Item[T]) (int, error) {
 	}
 }
 
+// DecodeItem decodes one record as those of a page are: sanitised, and with an id.
+func DecodeItem[T any](raw []byte) Item[T] {
+	item, end, err := decodeItem[T](raw, white(raw, 0))
+	switch {
+	case item.Err != nil:
+	case err != nil:
+		item.Err = err
+	case white(raw, end) != len(raw):
+		item.Err = malformed(trailingBytes)
+	}
+	return item
+}
+
 // decodeItem reads the record at i. err is of the page: the record has no end.
 func decodeItem[T any](body []byte, i int) (item Item[T], end int, err error) {
 	item.Raw, item.Sanitized, end, item.Err = sanitizeAt(body, i)

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/term"
@@ -83,7 +84,23 @@ type table struct {
 	tint  map[int]func(string) string // by column: how a padded cell is coloured
 }
 
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+func (t *table) add(cells ...string) {
+	for i, c := range cells {
+		cells[i] = strings.ReplaceAll(printable(c), "\n", " ")
+	}
+	t.rows = append(t.rows, cells)
+}
+
+// printable is a text without what would move a terminal's cursor, or colour what follows: names and ids are others'.
+// Line feeds stay.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' || unicode.Is(unicode.Bidi_Control, r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}
 
 func (t *table) print(w io.Writer, s style) {
 	widths := make([]int, len(t.head))

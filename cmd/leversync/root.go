@@ -67,7 +67,7 @@ func (a *app) root() *cobra.Command {
 	}
 	add("run", a.serveCommand(), a.workerCommand(), a.schedulerCommand(), a.migrateCommand())
 	add("use", a.connectorCommand(), a.syncCommand(), a.statusCommand(), a.callsCommand(), a.apikeyCommand())
-	add("care", a.keysCommand())
+	add("care", a.quarantineCommand(), a.keysCommand())
 	add("try", a.demoCommand(), a.fakeleverCommand())
 	root.AddCommand(a.versionCommand())
 	root.InitDefaultCompletionCmd()
