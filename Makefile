@@ -29,8 +29,8 @@ help: ## list what there is to make
 build: ## build bin/leversync
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/leversync ./cmd/leversync
 
-test: ## run all tests, races watched, on a Postgres and a Redis started for them
-	deploy/services.sh run --fast -- $(GO) test -race -shuffle=on -timeout 15m $(TEST_FLAGS) $(PKG)
+test: ## run all tests, races watched, on a Postgres and a Redis started for them, and a Chromium
+	deploy/services.sh run --fast --browser -- $(GO) test -race -shuffle=on -timeout 15m $(TEST_FLAGS) $(PKG)
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	FUZZTIME=$(FUZZTIME) .ci/fuzz

@@ -3,6 +3,8 @@ module github.com/leversync/leversync
 go 1.26.8
 
 require (
+	github.com/chromedp/cdproto v0.159.0 // tests only: the browser protocol of chromedp
+	github.com/chromedp/chromedp v0.23.0 // tests only: pages are clicked through in a real Chromium
 	github.com/danielgtaylor/huma/v2 v2.37.2 // the OpenAPI document is made from the types that are served, so it cannot drift
 	github.com/google/uuid v1.6.0 // record ids are UUIDv5, run and call ids UUIDv7
 	github.com/hibiken/asynq v0.26.0 // the queue, its CLI and asynqmon are what operators know
@@ -26,6 +28,7 @@ require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect

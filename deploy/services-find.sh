@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Finding Postgres and Redis on this machine, or installing them. Sourced by services.sh.
+# Finding Postgres, Redis and Chromium on this machine, or installing them. Sourced by services.sh.
 #
 #   find_services   sets pg_bin (the folder of initdb, pg_ctl and postgres) and redis_server (a
 #                   program); each stays empty where nothing new enough was found, and then
@@ -8,6 +8,9 @@
 #                   installs what find_services left empty with the system's package manager, and
 #                   looks again. It never prompts, never starts a system service, and returns
 #                   quietly where there is no package manager or no right to use it.
+#   find_browser, install_browser
+#                   the same for a Chromium or Chrome that can be run without a screen: they set
+#                   browser (a program), or leave it empty.
 #
 # Written for bash 3.2, which is what macOS has.
 
@@ -15,6 +18,7 @@ pg_minimum=14
 redis_minimum="6.2"
 pg_bin="" pg_seen=""
 redis_server="" redis_seen=""
+browser=""
 install_log=/dev/null # a file for the package manager's output; services.sh sets it
 
 # pg_folders prints where a Postgres may be: first the PATH's, then by version, newest first.
@@ -88,16 +92,22 @@ can_be_root() {
 	[ "$(id -u)" -eq 0 ] || { command -v sudo >/dev/null && sudo -n true 2>/dev/null; }
 }
 
-install_services() {
-	local manager wanted=""
-	for manager in apt-get dnf apk pacman brew none; do
-		if command -v "$manager" >/dev/null; then break; fi
+# choose_manager sets manager to the package manager that we have the right to use, or leaves it empty.
+choose_manager() {
+	for manager in apt-get dnf apk pacman brew ""; do
+		if [ -n "$manager" ] && command -v "$manager" >/dev/null; then break; fi
 	done
 	case $manager in
-	none) return ;;
-	brew) [ "$(id -u)" -ne 0 ] || return 0 ;; # brew refuses root
-	*) can_be_root || return 0 ;;
+	"") ;;
+	brew) [ "$(id -u)" -ne 0 ] || manager="" ;; # brew refuses root
+	*) can_be_root || manager="" ;;
 	esac
+}
+
+install_services() {
+	local manager wanted=""
+	choose_manager
+	[ -n "$manager" ] || return 0
 	if [ -z "$pg_bin" ]; then wanted="Postgres"; fi
 	if [ -z "$redis_server" ]; then wanted="${wanted:+$wanted and }Redis"; fi
 	echo "services: installing $wanted with $manager (no system service is started)" >&2
@@ -108,14 +118,53 @@ install_services() {
 	find_services
 }
 
+# find_browser takes a program only once it has told its version: Ubuntu's chromium-browser may be a
+# note that says where to get one.
+find_browser() {
+	local name program
+	if [ -n "$browser" ]; then return; fi
+	for name in chromium chromium-browser google-chrome-stable google-chrome \
+		"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" /Applications/Chromium.app/Contents/MacOS/Chromium; do
+		program=$(command -v "$name") || continue
+		if "$program" --version 2>/dev/null | grep -q '[0-9]\.[0-9]'; then
+			browser=$program
+			return
+		fi
+	done
+}
+
+install_browser() {
+	local manager
+	choose_manager
+	case $manager in
+	"" | brew) return 0 ;; # a cask would appear among the user's own applications
+	esac
+	echo "services: installing Chromium with $manager" >&2
+	if ! "install_browser_with_${manager%-get}" >"$install_log" 2>&1; then
+		echo "services: $manager failed; its last lines:" >&2
+		tail -n 5 "$install_log" | sed 's/^/    /' >&2
+	fi
+	find_browser
+}
+
+install_browser_with_apt() { apt_install chromium; }
+install_browser_with_dnf() { as_root dnf install -y -q chromium </dev/null; }
+install_browser_with_apk() { as_root apk add --no-cache chromium font-dejavu </dev/null; }
+install_browser_with_pacman() { as_root pacman -Sy --noconfirm --needed chromium </dev/null; }
+
 install_with_apt() {
 	local packages=()
 	if [ -z "$pg_bin" ]; then packages+=(postgresql); fi
 	if [ -z "$redis_server" ]; then packages+=(redis-server); fi
+	without_apt_services apt_install "${packages[@]}"
+}
+
+# apt_install PACKAGE… installs packages without their recommendations.
+apt_install() {
 	local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=120
 		-o Dpkg::Options::=--force-confold)
 	as_root "${apt[@]}" update || true # an unreachable mirror need not matter: the lists may be there
-	without_apt_services as_root "${apt[@]}" install --no-install-recommends "${packages[@]}" </dev/null
+	as_root "${apt[@]}" install --no-install-recommends "$@" </dev/null
 }
 
 # without_apt_services COMMAND… runs it while packages may neither start their service nor create

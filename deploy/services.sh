@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Private Postgres and Redis for one command.
 #
-#   deploy/services.sh run [--fast] -- COMMAND [ARGUMENT…]
+#   deploy/services.sh run [--fast] [--browser] -- COMMAND [ARGUMENT…]
 #
 # Starts a Postgres (14 or newer) and a Redis (6.2 or newer) of its own on free loopback ports in a
 # temporary folder, runs COMMAND with DATABASE_URL and REDIS_URL set, stops both, removes the folder,
@@ -14,6 +14,9 @@
 # LEVERSYNC_TEST_REDIS_URL and, where there is one, LEVERSYNC_TEST_REDIS_SERVER (the program, for
 # tests that need a Redis of their own) are set as well.
 #
+# --browser finds or installs a Chromium or Chrome, too, and sets LEVERSYNC_TEST_BROWSER to the program;
+# where there is none it stays unset, and COMMAND decides what that means.
+#
 # INT, TERM and HUP are passed on to COMMAND; a second one, or 20 s, kill it. All that was started is
 # stopped whatever ends this script: a watchdog does it where the script itself was killed.
 set -euo pipefail
@@ -21,7 +24,7 @@ set -euo pipefail
 pg_image=postgres:17-alpine
 redis_image=redis:7-alpine
 grace_seconds=20
-fast=""
+fast="" want_browser=""
 dir="" child="" own_group="" watchdog="" signalled=0
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -29,7 +32,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/services-find.sh"
 
 usage() {
-	echo "usage: services.sh run [--fast] -- COMMAND [ARGUMENT...]" >&2
+	echo "usage: services.sh run [--fast] [--browser] -- COMMAND [ARGUMENT...]" >&2
 	exit 2
 }
 
@@ -41,10 +44,14 @@ fail() {
 main() {
 	[ "${1:-}" = run ] || usage
 	shift
-	if [ "${1:-}" = --fast ]; then
-		fast=yes
+	while :; do
+		case ${1:-} in
+		--fast) fast=yes ;;
+		--browser) want_browser=yes ;;
+		*) break ;;
+		esac
 		shift
-	fi
+	done
 	if [ "${1:-}" != -- ] || [ $# -lt 2 ]; then usage; fi
 	shift
 
@@ -55,6 +62,7 @@ main() {
 	make_folder
 	start_watchdog
 	choose_programs
+	choose_browser
 	start_postgres
 	start_redis
 	export_urls
@@ -124,6 +132,13 @@ choose_programs() {
 	if [ -z "$pg_bin" ]; then missing+=("no Postgres $pg_minimum or newer here${pg_seen:+; too old:$pg_seen}"); fi
 	if [ -z "$redis_server" ]; then missing+=("no Redis $redis_minimum or newer here${redis_seen:+; too old:$redis_seen}"); fi
 	fail "${missing[@]}" "install what is missing, or start Docker, and run this again"
+}
+
+choose_browser() {
+	if [ -z "$want_browser" ]; then return; fi
+	find_browser
+	if [ -z "$browser" ]; then install_browser; fi
+	if [ -z "$browser" ]; then echo "services: no Chromium or Chrome here, and none could be installed" >&2; fi
 }
 
 # free_port prints a loopback port that nobody listens on, from below the range of outgoing
@@ -276,6 +291,7 @@ container_ready() {
 export_urls() {
 	export DATABASE_URL="postgres://leversync@127.0.0.1:$pg_port/leversync?sslmode=disable"
 	export REDIS_URL="redis://127.0.0.1:$redis_port/0"
+	if [ -n "$browser" ]; then export LEVERSYNC_TEST_BROWSER=$browser; fi
 	if [ -z "$fast" ]; then return; fi
 	export LEVERSYNC_TEST_DATABASE_URL=$DATABASE_URL LEVERSYNC_TEST_REDIS_URL=$REDIS_URL
 	if [ -n "$redis_server" ]; then export LEVERSYNC_TEST_REDIS_SERVER=$redis_server; fi

@@ -108,13 +108,13 @@ func newProcess(cfg config.Config, r roles, s *store.Store, rdb *redis.Client, l
 
 // run runs the roles until the context ends or one of them fails, and returns when all have ended.
 func (p *process) run(ctx context.Context) error {
-	h, err := p.handler()
-	if err != nil {
-		return err
-	}
 	l, err := p.listen(ctx)
 	if err != nil {
 		return err
+	}
+	h, err := p.handler()
+	if err != nil {
+		return errors.Join(err, closeListener(l))
 	}
 	if p.worker != nil {
 		if err := p.worker.Start(); err != nil {
@@ -151,6 +151,9 @@ func (p *process) listen(ctx context.Context) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.roles.addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w: is it in use? LEVERSYNC_ADDR or --addr names another", p.roles.addr, cause(err))
+	}
+	if _, port, _ := net.SplitHostPort(p.roles.addr); port == "0" {
+		p.cfg.Addr = l.Addr().String() // the system has chosen: links and redirects must name it
 	}
 	if p.listening != nil {
 		p.listening("http://" + l.Addr().String())
