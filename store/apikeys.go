@@ -2,47 +2,74 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
-	"hash/crc32"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 )
 
+// The scopes of API keys.
+const (
+	KeyRead  = "read"
+	KeyWrite = "write"
+	KeyAdmin = "admin"
+)
+
+// KeyScopes are all that a key may do.
+var KeyScopes = []string{KeyRead, KeyWrite, KeyAdmin}
+
 // APIKey is a key to leversync's own API. The key itself is shown once; its hash is kept.
 type APIKey struct {
 	ID         uuid.UUID  `json:"id"`
 	Name       string     `json:"name"`
+	Scopes     []string   `json:"scopes"` // read, write, admin
 	CreatedAt  time.Time  `json:"created_at"`
-	LastUsedAt *time.Time `json:"last_used_at"`
+	LastUsedAt *time.Time `json:"last_used_at"` // to the minute
 	RevokedAt  *time.Time `json:"revoked_at"`
 }
 
-// APIKeyPrefix makes keys recognisable, to people and to secret scanners.
-const APIKeyPrefix = "lvs_"
+const apiKeyColumns = `id, name, scopes, created_at, last_used_at, revoked_at`
 
-// CreateAPIKey makes a key: the prefix, 32 random bytes and a checksum of them, so that a mistyped key is
-// known as such without asking Postgres.
-func (s *Store) CreateAPIKey(ctx context.Context, name string) (APIKey, string, error) {
-	b := make([]byte, 32)
-	_, _ = rand.Read(b) // never fails, by its documentation
-	body := base64.RawURLEncoding.EncodeToString(b)
-	key := APIKeyPrefix + body + fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(body)))
-	sum := sha256.Sum256([]byte(key))
-	k, err := one[APIKey](ctx, s.pool, `INSERT INTO api_keys (id, name, hash) VALUES ($1, $2, $3) RETURNING id, name, created_at, last_used_at, revoked_at`,
-		uuid.New(), name, sum[:])
+// CreateAPIKey makes a key that may do what scopes say; none means all. Only its hash is kept.
+func (s *Store) CreateAPIKey(ctx context.Context, name string, scopes ...string) (APIKey, string, error) {
+	if len(scopes) == 0 {
+		scopes = KeyScopes
+	}
+	for _, sc := range scopes {
+		if !slices.Contains(KeyScopes, sc) {
+			return APIKey{}, "", fmt.Errorf("store: %q is no scope of an API key: read, write or admin", sc)
+		}
+	}
+	key := newCredential(APIKeyPrefix, apiKeyBytes)
+	k, err := one[APIKey](ctx, s.pool, `INSERT INTO api_keys (id, name, hash, scopes) VALUES ($1, $2, $3, $4) RETURNING `+apiKeyColumns,
+		uuid.New(), name, hashSecret(key), slices.Compact(slices.Sorted(slices.Values(scopes))))
 	return k, key, err
 }
 
 // APIKeys lists all keys, oldest first.
 func (s *Store) APIKeys(ctx context.Context) ([]APIKey, error) {
-	return many[APIKey](ctx, s.pool, `SELECT id, name, created_at, last_used_at, revoked_at FROM api_keys ORDER BY created_at, id`)
+	return many[APIKey](ctx, s.pool, `SELECT `+apiKeyColumns+` FROM api_keys ORDER BY created_at, id`)
 }
 
 // RevokeAPIKey ends a key.
 func (s *Store) RevokeAPIKey(ctx context.Context, id uuid.UUID) error {
 	return s.mustTouch(ctx, `UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1`, id)
+}
+
+// RegenerateAPIKey gives a key another secret, and returns that: the old one stops at once. Name and scopes stay.
+// ErrNotFound: there is no such key, or it is revoked.
+func (s *Store) RegenerateAPIKey(ctx context.Context, id uuid.UUID) (APIKey, string, error) {
+	key := newCredential(APIKeyPrefix, apiKeyBytes)
+	k, err := one[APIKey](ctx, s.pool, `UPDATE api_keys SET hash = $2, last_used_at = NULL WHERE id = $1 AND revoked_at IS NULL RETURNING `+apiKeyColumns,
+		id, hashSecret(key))
+	if err != nil {
+		return APIKey{}, "", err
+	}
+	return k, key, nil
+}
+
+// SetAPIKeyScopes sets what a key may do: read, write, admin.
+func (s *Store) SetAPIKeyScopes(ctx context.Context, id uuid.UUID, scopes []string) error {
+	return s.mustTouch(ctx, `UPDATE api_keys SET scopes = $2 WHERE id = $1`, id, scopes)
 }

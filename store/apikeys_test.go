@@ -2,8 +2,12 @@ package store_test
 
 import (
 	"crypto/sha256"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/uuid"
 
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/storetest"
@@ -38,5 +42,56 @@ func TestAPIKeys(t *testing.T) {
 	list, err := db.Store.APIKeys(t.Context())
 	if err != nil || len(list) != 2 || list[0].ID != first.ID || list[0].RevokedAt == nil || list[1].RevokedAt != nil || list[0].Name != "reports" {
 		t.Errorf("APIKeys = %+v, %v; want both, the oldest first, that one revoked", list, err)
+	}
+}
+
+func TestAPIKeyScopes(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	for _, c := range []struct{ give, want []string }{
+		{nil, []string{"read", "write", "admin"}}, {[]string{"read"}, []string{"read"}}, {[]string{"write", "read", "write"}, []string{"read", "write"}},
+	} {
+		k, key, err := db.Store.CreateAPIKey(t.Context(), "key", c.give...)
+		if err != nil {
+			t.Fatalf("CreateAPIKey(%v): %v", c.give, err)
+		}
+		who, err := db.Store.Authorize(t.Context(), key, "")
+		for _, got := range [][]string{k.Scopes, who.KeyScopes} {
+			if err != nil || !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(c.want))) {
+				t.Errorf("CreateAPIKey(%v): scopes %v, %v; want %v", c.give, got, err, c.want)
+			}
+		}
+	}
+	if k, _, err := db.Store.CreateAPIKey(t.Context(), "key", "root"); err == nil {
+		t.Errorf("CreateAPIKey(root) = %+v; want an error", k)
+	}
+}
+
+// The length of a token is the contract's, and tokens are told from keys by their looks.
+func TestConnectorTokens(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c, token, err := db.Store.CreateConnector(t.Context(), store.NewConnector{OrgName: "Acme", OriginID: "1"})
+	if err != nil {
+		t.Fatalf("CreateConnector: %v", err)
+	}
+	second, err := db.Store.RegenerateConnectorToken(t.Context(), c.ID)
+	if err != nil || second == token {
+		t.Fatalf("RegenerateConnectorToken: the same token, %v; want another", err)
+	}
+	for _, tok := range []string{token, second} {
+		if len(tok) != 64 || !strings.HasPrefix(tok, store.ConnectorTokenPrefix) || store.WellFormedKey(tok) {
+			t.Errorf("a token of %d characters, with its prefix %t; want 64 and true", len(tok), strings.HasPrefix(tok, store.ConnectorTokenPrefix))
+		}
+		if storetest.Value[bool](db, "SELECT bool_or(position($1 IN c::text) > 0) FROM connectors c", tok) {
+			t.Error("the token itself is stored")
+		}
+	}
+	sum := sha256.Sum256([]byte(second))
+	if !storetest.Value[bool](db, "SELECT token_hash = $2 FROM connectors WHERE id = $1", c.ID, sum[:]) {
+		t.Error("what is stored is not the new token's hash")
+	}
+	if _, err := db.Store.RegenerateConnectorToken(t.Context(), uuid.New()); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("RegenerateConnectorToken of no connector: %v; want %v", err, store.ErrNotFound)
 	}
 }

@@ -2,9 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"time"
 
@@ -45,12 +42,11 @@ type NewConnector struct {
 // API key it is COMPLETE at once, and all its scopes are due now.
 func (s *Store) CreateConnector(ctx context.Context, n NewConnector) (Connector, string, error) {
 	id := uuid.New()
-	token := newToken()
+	token := newCredential(ConnectorTokenPrefix, tokenBytes)
 	sealed, err := s.keys.seal(id.String(), "connector token", []byte(token))
 	if err != nil {
 		return Connector{}, "", err
 	}
-	hash := sha256.Sum256([]byte(token))
 	scopes := n.Scopes
 	if scopes == nil {
 		scopes = unified.DefaultScopes()
@@ -60,7 +56,7 @@ func (s *Store) CreateConnector(ctx context.Context, n NewConnector) (Connector,
 		var err error
 		c, err = one[Connector](ctx, tx, `INSERT INTO connectors (id, org_name, origin_id, token_hash, token_sealed, sync_interval_seconds, rate_limit)
 VALUES ($1, $2, $3, $4, $5, nullif($6::integer, 0), nullif($7::float8, 0)) RETURNING `+connectorColumns,
-			id, n.OrgName, n.OriginID, hash[:], sealed, int(n.SyncInterval.Seconds()), n.RateLimit)
+			id, n.OrgName, n.OriginID, hashSecret(token), sealed, int(n.SyncInterval.Seconds()), n.RateLimit)
 		if err != nil {
 			return err
 		}
@@ -85,11 +81,15 @@ VALUES ($1, $2, $3, $4, $5, nullif($6::integer, 0), nullif($7::float8, 0)) RETUR
 	return c, token, nil
 }
 
-// newToken is 48 random bytes as 64 URL-safe characters.
-func newToken() string {
-	b := make([]byte, 48)
-	_, _ = rand.Read(b) // never fails, by its documentation
-	return base64.RawURLEncoding.EncodeToString(b)
+// RegenerateConnectorToken gives a connector another token, and returns it: the old one stops at once. ErrNotFound:
+// there is no such connector.
+func (s *Store) RegenerateConnectorToken(ctx context.Context, id uuid.UUID) (string, error) {
+	token := newCredential(ConnectorTokenPrefix, tokenBytes)
+	sealed, err := s.keys.seal(id.String(), "connector token", []byte(token))
+	if err != nil {
+		return "", err
+	}
+	return token, s.mustTouch(ctx, `UPDATE connectors SET token_hash = $2, token_sealed = $3 WHERE id = $1`, id, hashSecret(token), sealed)
 }
 
 // Connector returns one connector, or ErrNotFound.

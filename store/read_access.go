@@ -4,18 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
-	"hash/crc32"
 	"strings"
 
 	"github.com/google/uuid"
-)
-
-// The scopes of API keys.
-const (
-	KeyRead  = "read"
-	KeyWrite = "write"
-	KeyAdmin = "admin"
 )
 
 // Caller is who makes a request: a key, and the connector that its token names.
@@ -25,21 +16,8 @@ type Caller struct {
 	Connector *Connector // nil: no token was given, or it is nobody's
 }
 
-// Key and token have their shape, or are not looked up at all.
-const (
-	keyBody   = 43 // 32 bytes in base64
-	keyLength = len(APIKeyPrefix) + keyBody + 8
-	maxToken  = 256
-)
-
-// WellFormedKey reports whether s is an API key by its looks: prefix and checksum.
-func WellFormedKey(s string) bool {
-	body, ok := strings.CutPrefix(s, APIKeyPrefix)
-	if !ok || len(s) != keyLength {
-		return false
-	}
-	return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(body[:keyBody]))) == body[keyBody:]
-}
+// maxToken bounds what is looked up as a connector token.
+const maxToken = 256
 
 // Authorize finds whom a key and a connector token belong to, in one query. ErrNotFound: the key is unknown or
 // revoked. A token that is "" or unknown leaves Connector nil. The key's last use is noted, once a minute.
@@ -90,23 +68,4 @@ FROM api_keys k, connectors c WHERE k.hash = $1 AND k.revoked_at IS NULL AND c.t
 // prefixed names the columns of a list by their table.
 func prefixed(table, columns string) string {
 	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
-}
-
-// SetAPIKeyScopes sets what a key may do: read, write, admin.
-func (s *Store) SetAPIKeyScopes(ctx context.Context, id uuid.UUID, scopes []string) error {
-	return s.mustTouch(ctx, `UPDATE api_keys SET scopes = $2 WHERE id = $1`, id, scopes)
-}
-
-// APIKeyScopes are what each key may do.
-func (s *Store) APIKeyScopes(ctx context.Context) (map[uuid.UUID][]string, error) {
-	type key struct {
-		ID     uuid.UUID
-		Scopes []string
-	}
-	list, err := many[key](ctx, s.pool, `SELECT id, scopes FROM api_keys`)
-	out := map[uuid.UUID][]string{}
-	for _, k := range list {
-		out[k.ID] = k.Scopes
-	}
-	return out, err
 }

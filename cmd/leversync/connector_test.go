@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/storetest"
 	"github.com/leversync/leversync/store/unified"
 )
@@ -132,11 +135,55 @@ func TestAPIKeys(t *testing.T) {
 	if out := c.must("apikey", "list"); !strings.Contains(out, "backend") || strings.Contains(out, key) {
 		t.Errorf("apikey list = %s; want the name, and never the key", out)
 	}
+	small := decode[map[string]any](t, c.must("apikey", "create", "--name", "reports", "--scopes", "read", "--json"))
+	if got := fmt.Sprint(small["scopes"]); got != "[read]" {
+		t.Errorf("apikey create --scopes read: scopes %s; want [read]", got)
+	}
+	if o := c.run("apikey", "create", "--name", "x", "--scopes", "read,root"); o.code != exitUsage {
+		t.Errorf("apikey create --scopes read,root: exit %d: %s; want %d", o.code, o.err, exitUsage)
+	}
+	fresh := decode[map[string]any](t, c.must("apikey", "regenerate", id, "--json"))["api_key"].(string)
+	if fresh == key || !store.WellFormedKey(fresh) {
+		t.Error("apikey regenerate printed no other key")
+	}
+	for k, want := range map[string]error{key: store.ErrNotFound, fresh: nil} {
+		if _, err := c.db.Store.Authorize(t.Context(), k, ""); !errors.Is(err, want) {
+			t.Errorf("Authorize after apikey regenerate: %v; want %v", err, want)
+		}
+	}
+	if out := c.must("apikey", "list"); !strings.Contains(out, "admin,read,write") || !strings.Contains(out, "just now") && !strings.Contains(out, "ago") {
+		t.Errorf("apikey list = %s; want what each may do, and its last use", out)
+	}
 	c.must("apikey", "revoke", id)
+	if o := c.run("apikey", "regenerate", id); o.code != exitNotFound {
+		t.Errorf("regenerate of a revoked key: exit %d: %s; want %d", o.code, o.err, exitNotFound)
+	}
 	if n := storetest.Value[int](c.db, "SELECT count(*) FROM api_keys WHERE revoked_at IS NOT NULL"); n != 1 {
 		t.Errorf("%d keys are revoked, want 1", n)
 	}
 	if o := c.run("apikey", "revoke", noConnector); o.code != exitNotFound {
 		t.Errorf("revoke of no key: exit %d: %s; want 3", o.code, o.err)
+	}
+}
+
+func TestConnectorToken(t *testing.T) {
+	t.Parallel()
+	c := newCLI(t)
+	id := c.create()
+	v := decode[map[string]any](t, c.must("connector", "token", id, "--json"))
+	token := v["connector_token"].(string)
+	_, key, err := c.db.Store.CreateAPIKey(t.Context(), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.db.Store.Authorize(t.Context(), key, token)
+	if err != nil || got.Connector == nil || got.Connector.ID.String() != id {
+		t.Fatalf("Authorize by the new token = %+v, %v; want connector %s", got.Connector, err, id)
+	}
+	if out := c.must("connector", "token", id); strings.TrimSpace(out) == token || strings.Count(out, "\n") != 1 {
+		t.Errorf("connector token printed %d lines; want another token alone", strings.Count(out, "\n"))
+	}
+	if got, err = c.db.Store.Authorize(t.Context(), key, token); err != nil || got.Connector != nil {
+		t.Errorf("Authorize by the old token = %+v, %v; want no connector", got.Connector, err)
 	}
 }

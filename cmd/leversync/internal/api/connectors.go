@@ -104,13 +104,10 @@ type SuccessMessage struct {
 }
 
 func registerConnectorDelete(s *server, op huma.Operation) {
-	type input struct {
-		ID string `path:"connector_id" format:"uuid" doc:"The connector's id."`
-	}
-	register(s, op, func(ctx context.Context, in *input) (*bodyOutput[SuccessMessage], error) {
-		id, err := uuid.Parse(in.ID)
+	register(s, op, func(ctx context.Context, in *connectorPath) (*bodyOutput[SuccessMessage], error) {
+		id, err := in.uuid()
 		if err != nil {
-			return nil, invalid("path", "connector_id", "uuid_parsing", "expected an id (UUID)", nil)
+			return nil, err
 		}
 		if err := s.cfg.Store.DeleteConnector(ctx, id); errors.Is(err, store.ErrNotFound) {
 			return nil, errNotFound

@@ -67,6 +67,9 @@ func invalid(in, name, kind, message string, input any) *refusal {
 func init() {
 	// The contract's shapes instead of huma's problem details. Nothing else in the process uses huma.
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		if status == http.StatusBadRequest { // a body that is no JSON, or none: the contract has no 400
+			return &refusal{status: http.StatusUnprocessableEntity, items: []ValidationErrorItem{{Loc: []any{"body"}, Msg: "expected a JSON body", Type: "json_invalid"}}}
+		}
 		if status == http.StatusUnprocessableEntity && len(errs) > 0 {
 			e := &refusal{status: status, message: message}
 			for _, err := range errs {

@@ -38,7 +38,7 @@ func TestTenants(t *testing.T) {
 	const header = "X-Connector-Token"
 	n := 0
 	for _, r := range routes {
-		path := strings.NewReplacer("{id}", unified.ID(e.conn.ID, scopeOfPath(r.Path), "mine").String(), "{connector_id}", uuid.NewString()).Replace(r.Path)
+		path := strings.NewReplacer("{id}", unified.ID(e.conn.ID, scopeOfPath(r.Path), "mine").String(), "{connector_id}", uuid.NewString(), "{key_id}", uuid.NewString(), "{temporary_token}", "t").Replace(r.Path)
 		cases := []struct {
 			name    string
 			path    string

@@ -50,12 +50,30 @@ var routes = append(collections(), []Route{
 		Summary: "List the integrations: Lever", register: registerIntegrations},
 	{Method: http.MethodPost, Path: "/api/v1/org-check", ID: "check-key", Tag: "Connectors", Scope: store.KeyRead,
 		Summary: "Check an API key", register: registerOrgCheck},
+	{Method: http.MethodPost, Path: "/api/embedded/v1/link/create-link-token", ID: "create-link-token", Tag: "Connectors", Scope: store.KeyWrite,
+		Summary: "Make a connector, and the link on which its account is linked",
+		Description: "magic_link is a page for the account's administrator, to be sent or opened in a window of yours. It works once. A window that opened it " +
+			"is told of the end by postMessage, with a temporary_token to exchange. Two links of one customer make two connectors.",
+		register: registerLinkToken},
+	{Method: http.MethodGet, Path: "/api/embedded/v1/connectors/connector_token/{temporary_token}", ID: "exchange-temporary-token", Tag: "Connectors", Scope: store.KeyWrite,
+		Summary: "Exchange a temporary token for the connector's", Description: "Once, and within 15 minutes.", Errors: []int{404}, register: registerTokenExchange},
+	{Method: http.MethodPost, Path: "/api/v1/connectors/{connector_id}/token", ID: "regenerate-connector-token", Tag: "Connectors", Scope: store.KeyAdmin,
+		Summary: "Give a connector another token; the old one stops at once", Errors: []int{404}, register: registerTokenRegenerate},
+	{Method: http.MethodGet, Path: "/api/v1/api-keys", ID: "list-api-keys", Tag: "API keys", Scope: store.KeyAdmin,
+		Summary: "List the API keys; none is shown itself", register: registerKeys},
+	{Method: http.MethodPost, Path: "/api/v1/api-keys", ID: "create-api-key", Tag: "API keys", Scope: store.KeyAdmin,
+		Summary: "Make an API key; it is shown this once", register: registerKeyCreate},
+	{Method: http.MethodPost, Path: "/api/v1/api-keys/{key_id}/regenerate", ID: "regenerate-api-key", Tag: "API keys", Scope: store.KeyAdmin,
+		Summary: "Give a key another secret, shown this once; the old one stops at once", Errors: []int{404}, register: registerKeyRegenerate},
+	{Method: http.MethodDelete, Path: "/api/v1/api-keys/{key_id}", ID: "revoke-api-key", Tag: "API keys", Scope: store.KeyAdmin,
+		Summary: "End an API key", Errors: []int{404}, register: registerKeyRevoke},
 }...)
 
 // tags group the operations, in the order of the documentation.
 var tags = append(collectionTags(), []struct{ name, about string }{
 	{"Sync", "How fresh the data is, and what changes."},
 	{"Connectors", "The linked Lever accounts. These take an API key alone."},
+	{"API keys", "Keys to this API, and what they may do: read, write, admin."},
 }...)
 
 // collection is one of the 15 scopes in the table.
