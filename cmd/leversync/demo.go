@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,9 +63,11 @@ type demo struct {
 	lever *levertest.Server
 	url   string // of the fake Lever
 	http  string // of our own server
-	conn  store.Connector
-	begun time.Time
-	told  demoReport
+
+	password string // of the dashboard; "": it was set before
+	conn     store.Connector
+	begun    time.Time
+	told     demoReport
 
 	finished bool // the story is told: what is left is to wait for Ctrl-C
 }
@@ -151,6 +154,7 @@ func (d *demo) run(ctx context.Context, size int, keep bool) error {
 	p := newProcess(d.cfg, roles{worker: true, scheduler: true, web: true, addr: d.cfg.Addr}, d.store, d.redis, log)
 	listening := make(chan string, 1)
 	p.listening = func(url string) { listening <- url }
+	p.password = func(password string) { d.password = password }
 	pctx, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	sctx, fail := context.WithCancelCause(ctx)
@@ -238,6 +242,7 @@ func (d *demo) where() {
   asynq --uri %[4]s task enqueue --queue sync -t lever:sync -l '{"connector_id":"%[3]s","scope":"candidates"}'
   asynqmon --redis-url redis://%[4]s --port 8081 --read-only
 
+  %[5]s/ (the dashboard; password %[8]s)
   %[5]s/metrics
-  %[6]s (the simulated Lever; key %[7]s)`, db, d.cfg.RedisURL.Reveal(), d.conn.ID, rdb, d.http, d.url, demoKey)
+  %[6]s (the simulated Lever; key %[7]s)`, db, d.cfg.RedisURL.Reveal(), d.conn.ID, rdb, d.http, d.url, demoKey, cmp.Or(d.password, "as it was set before"))
 }

@@ -62,6 +62,7 @@ func (a *app) runRoles(ctx context.Context, cfg config.Config, r roles) error {
 	}
 	defer rdb.Close()
 	p := newProcess(cfg, r, s, rdb, log)
+	p.password = a.printPassword
 	return p.run(ctx)
 }
 
@@ -86,7 +87,8 @@ type process struct {
 	writer    *worker.Writer       // nil, like worker
 	scheduler *scheduler.Scheduler // nil: not its role
 	draining  atomic.Bool
-	listening func(url string) // told of the address, once; may be nil
+	listening func(url string)      // told of the address, once; may be nil
+	password  func(password string) // told of the operator's password, where the first start made one; may be nil
 }
 
 func newProcess(cfg config.Config, r roles, s *store.Store, rdb *redis.Client, log *slog.Logger) *process {
@@ -108,6 +110,9 @@ func newProcess(cfg config.Config, r roles, s *store.Store, rdb *redis.Client, l
 
 // run runs the roles until the context ends or one of them fails, and returns when all have ended.
 func (p *process) run(ctx context.Context) error {
+	if err := p.ensureOperator(ctx); err != nil {
+		return err
+	}
 	l, err := p.listen(ctx)
 	if err != nil {
 		return err

@@ -16,9 +16,11 @@ func (a *app) serveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run everything in one process: worker, scheduler, API",
-		Long: `Run everything in one process: a worker, a scheduler, and an HTTP server with the unified API (/api, documented
-at /docs), the pages on which an account is connected (/connect), /healthz (the process lives), /readyz (it can
-work: Postgres, Redis, migrations) and /metrics (Prometheus). Any number may run at once.` + "\n" + drainHelp,
+		Long: `Run everything in one process: a worker, a scheduler, and an HTTP server with the dashboard (/), the unified API
+(/api, documented at /docs), the pages on which an account is connected (/connect), /healthz (the process lives), /readyz
+(it can work: Postgres, Redis, migrations) and /metrics (Prometheus). Any number may run at once.
+
+The first start makes the operator's password for the dashboard and prints it, unless LEVERSYNC_OPERATOR_PASSWORD gives one.` + "\n" + drainHelp,
 		Example: "  leversync serve\n  leversync serve --migrate --addr :8080",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

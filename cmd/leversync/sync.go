@@ -137,7 +137,7 @@ func asked(c store.Connector, named []unified.Scope, enabled map[unified.Scope]b
 }
 
 // ask notes in Postgres what is wanted, and puts the tasks into the queue: should those be lost, the reconciler
-// finds the note.
+// finds the note. Where it is noted, the request is returned with the error of the queue.
 func ask(ctx context.Context, s *store.Store, q *task.Queue, c store.Connector, scopes []unified.Scope, f syncFlags) (request, error) {
 	if f.full || f.deletions {
 		if err := s.RequestFull(ctx, c.ID, worker.StreamsOf(scopes), f.deletions); err != nil {
@@ -157,7 +157,7 @@ func ask(ctx context.Context, s *store.Store, q *task.Queue, c store.Connector, 
 	}
 	for _, name := range names {
 		if err := q.Enqueue(ctx, task.Sync{ConnectorID: c.ID, Scope: name, DueAt: &due}, task.Options{}); err != nil {
-			return request{}, err
+			return request{scopes: scopes, due: due}, err
 		}
 	}
 	return request{scopes: scopes, due: due}, nil

@@ -27,7 +27,7 @@ func publicURL(cfg config.Config) string {
 	return "http://" + cfg.Addr
 }
 
-// mountWeb adds the unified API with its documentation, and the pages on which an account is connected.
+// mountWeb adds the unified API with its documentation, the pages on which an account is connected, and the dashboard.
 func (p *process) mountWeb(mux *http.ServeMux) error {
 	unified, err := api.New(api.Config{
 		Store: p.store, Redis: p.redis, Queue: task.NewQueue(p.redis), Log: p.log, PublicURL: publicURL(p.cfg), Version: readBuild().Version,
@@ -40,10 +40,15 @@ func (p *process) mountWeb(mux *http.ServeMux) error {
 	if err != nil {
 		return err
 	}
+	board, err := p.dashboard()
+	if err != nil {
+		return err
+	}
 	for _, path := range []string{"/api/", "/openapi.json", "/openapi.yaml", "/docs", "/docs/"} {
 		mux.Handle(path, unified)
 	}
 	mux.Handle("/connect/", pages)
+	mux.Handle("/", board)
 	return nil
 }
 

@@ -48,6 +48,8 @@ type Config struct {
 	Addr      string // host:port
 	PublicURL string // "": http://Addr
 
+	OperatorPassword Secret // "": made at the first start
+
 	SyncInterval time.Duration
 	FullInterval time.Duration
 	SweepPeriod  time.Duration

@@ -121,6 +121,17 @@ func CheckAddr(s string) error {
 	return nil
 }
 
+// minPassword keeps out what can be guessed at the rate at which passwords may be tried.
+const minPassword = 12
+
+func setPassword(c *Config, s string) error {
+	if len(s) < minPassword || len(s) > 1024 {
+		return errors.New("is too short, or longer than 1,024 characters")
+	}
+	c.OperatorPassword = Secret(s)
+	return nil
+}
+
 func setString(field func(*Config) *string) func(*Config, string) error {
 	return func(c *Config, s string) error {
 		*field(c) = s

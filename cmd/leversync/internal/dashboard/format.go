@@ -1,0 +1,128 @@
+package dashboard
+
+import (
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+var funcs = template.FuncMap{
+	"asset": asset, "number": number, "plural": plural, "ago": ago, "until": until, "lag": lag, "stamp": stamp, "iso": iso,
+	"took": took, "millis": millis, "size": size, "scopeName": scopeName, "spark": newSpark, "syncWord": syncWord, "short": shortID, "deref": deref,
+	"join": strings.Join,
+}
+
+// number is 1234567 as 1,234,567.
+func number(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// plural is 1 record, 12,345 records.
+func plural(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return number(n) + " " + what + "s"
+}
+
+// about is a duration in its largest unit, for people: 40 s, 3 min, 5 h, 4 days.
+func about(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// ago says how long a moment is past; "–": it never was.
+func ago(t *time.Time, now time.Time) string {
+	if t == nil || t.IsZero() {
+		return "–"
+	}
+	if d := now.Sub(*t); d >= 5*time.Second {
+		return about(d) + " ago"
+	}
+	return "just now"
+}
+
+// until says how long it is to a moment.
+func until(t *time.Time, now time.Time) string {
+	if t == nil || t.IsZero() {
+		return "–"
+	}
+	if d := t.Sub(now); d >= 5*time.Second {
+		return "in " + about(d)
+	}
+	return "now"
+}
+
+// lag is how old what is here may be.
+func lag(synced *time.Time, now time.Time) string {
+	if synced == nil {
+		return "–"
+	}
+	return about(max(0, now.Sub(*synced)))
+}
+
+func deref(t time.Time) *time.Time { return &t }
+
+// stamp is a moment for people, in UTC: the server does not know where the browser is.
+func stamp(t *time.Time) string {
+	if t == nil || t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format("2 Jan 2006, 15:04:05") + " UTC"
+}
+
+func iso(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// took is how long something took, or takes by now.
+func took(since time.Time, end *time.Time, now time.Time) string {
+	if end == nil {
+		end = &now
+	}
+	d := max(0, end.Sub(since))
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
+}
+
+func millis(ms float64) string { return fmt.Sprintf("%.0f ms", ms) }
+
+// size is a number of bytes for people.
+func size(n int64) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d B", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
+
+func shortID(id uuid.UUID) string { return id.String()[:8] }
