@@ -16,10 +16,16 @@ require (
 	github.com/sony/gobreaker/v2 v2.4.0 // the circuit breaker around each account's calls
 	github.com/spf13/cobra v1.10.2 // the command line, with completion and help
 	github.com/vbauerster/mpb/v8 v8.9.3 // progress bars of sync --wait
+	go.opentelemetry.io/otel v1.47.0 // traces, for whoever sets the OTEL variables
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace v1.47.0 // turns spans into OTLP; the ready-made HTTP client would add gRPC, 6 MB of the binary
+	go.opentelemetry.io/otel/sdk v1.47.0 // samples and batches spans, by the standard variables
+	go.opentelemetry.io/otel/trace v1.47.0 // what worker makes spans with
+	go.opentelemetry.io/proto/otlp v1.11.0 // what is sent of them
 	go.uber.org/goleak v1.3.0 // tests only: no goroutine is left behind
 	golang.org/x/sync v0.24.0 // errgroup: the roles of a process end together
 	golang.org/x/term v0.47.0 // whether there is a terminal, and how wide
 	golang.org/x/time v0.16.0 // the limiter inside a process
+	google.golang.org/protobuf v1.36.12 // how spans travel
 )
 
 require (
@@ -29,6 +35,8 @@ require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+	github.com/go-logr/logr v1.4.4 // indirect
+	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
@@ -43,10 +51,12 @@ require (
 	github.com/sethvargo/go-retry v0.5.0 // indirect
 	github.com/spf13/cast v1.10.0 // indirect
 	github.com/spf13/pflag v1.0.10 // indirect
+	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
+	go.opentelemetry.io/otel/log v1.47.0 // indirect
+	go.opentelemetry.io/otel/metric v1.47.0 // indirect
 	go.uber.org/atomic v1.12.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
 )

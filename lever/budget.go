@@ -75,6 +75,16 @@ func (b *Budget) setRate(perSecond float64) {
 	b.alone = rate.NewLimiter(rate.Limit(perSecond/4), 1)
 }
 
+// ratio is the share of the full rate that is granted, as last heard.
+func (b *Budget) ratio() float64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.between <= 0 {
+		return 1
+	}
+	return min(1, 1/(b.rate*b.between.Seconds()))
+}
+
 // Wait returns when the call may be sent. It waits at most a second, a write three, beyond which it
 // errs with a *BudgetError; a slot already reserved for the call is still waited for.
 func (b *Budget) Wait(ctx context.Context, lane Lane) (time.Duration, error) {

@@ -62,6 +62,18 @@ func (bs *Budgets) For(connectorID string, perSecond float64) *Budget {
 	return b
 }
 
+// Ratios is the share of its full rate that each budget grants, as last heard, by connector: from 0 to 1. Only
+// budgets that were asked for in this process are known to it.
+func (bs *Budgets) Ratios() map[string]float64 {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	out := make(map[string]float64, len(bs.of))
+	for id, b := range bs.of {
+		out[id] = b.ratio()
+	}
+	return out
+}
+
 // grant is an answer of the script.
 type grant struct {
 	slots   int           // granted; 0: refused

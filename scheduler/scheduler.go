@@ -53,8 +53,9 @@ func (c Config) withDefaults() Config {
 type Scheduler struct {
 	cfg   Config
 	queue *task.Queue
-	// Claimed and Reconciled count tasks since the start; LastTick is when it last looked, in Unix seconds.
-	Claimed, Reconciled, LastTick atomic.Int64
+	// Claimed and Reconciled count tasks since the start. LastTick is when it last looked, LastReconcile when it last
+	// looked for lost work, both with success, in Unix seconds; 0: never.
+	Claimed, Reconciled, LastTick, LastReconcile atomic.Int64
 }
 
 // New makes a scheduler; Run runs it.
@@ -111,6 +112,7 @@ func (s *Scheduler) tick(ctx context.Context, p *plan, now time.Time) error {
 			return err
 		}
 		p.reconciled = now
+		s.LastReconcile.Store(now.Unix())
 	}
 	s.LastTick.Store(now.Unix())
 	return nil

@@ -26,15 +26,31 @@ type Tx struct {
 	careful bool // a value was refused: write one record at a time, and set aside what is refused
 	counts  Counts
 	scopes  map[unified.Scope]*scopeCounts
+	ended   *Run // by Finish
 }
 
 // Counts is what one transaction did; they are added to the run.
 type Counts struct {
 	Calls, Bound, Polled, Swept, Throttled, WaitMS int64
 	Read, Written, Deleted, Quarantined, Sanitized int64
+
+	Result *Result // what it came to; nil: nothing was written, and no run ended
 }
 
-type scopeCounts struct{ records, quarantined int64 }
+// Result is what one transaction came to.
+type Result struct {
+	Scopes map[unified.Scope]ScopeCounts // what was written, by scope
+	Run    *Run                          // the run that ended with it; nil: none did
+}
+
+// ScopeCounts is what one transaction wrote of one scope.
+type ScopeCounts struct{ Created, Updated, Deleted, Quarantined int64 }
+
+// scopeCounts are the changes of a scope's counters, and what was done to bring them about.
+type scopeCounts struct {
+	records, quarantined int64
+	done                 ScopeCounts
+}
 
 // Commit runs fn in one transaction that is refused with ErrFenced when the lease's fence is old.
 //
@@ -78,6 +94,7 @@ func (s *Store) commitOnce(ctx context.Context, l Lease, careful bool, fn func(c
 	if err := t.addCounts(ctx); err != nil {
 		return Counts{}, err
 	}
+	t.counts.Result = t.result()
 	return t.counts, ptx.Commit(ctx)
 }
 
@@ -92,6 +109,19 @@ func checkFence(ctx context.Context, q querier, l Lease) error {
 		return ErrFenced
 	}
 	return nil
+}
+
+func (t *Tx) result() *Result {
+	d := &Result{Scopes: make(map[unified.Scope]ScopeCounts, len(t.scopes)), Run: t.ended}
+	for sc, n := range t.scopes {
+		if n.done != (ScopeCounts{}) {
+			d.Scopes[sc] = n.done
+		}
+	}
+	if len(d.Scopes) == 0 && d.Run == nil {
+		return nil
+	}
+	return d
 }
 
 func (t *Tx) scope(sc unified.Scope) *scopeCounts {

@@ -154,6 +154,10 @@ type Run struct {
 	Error       string     `json:"error"`
 }
 
+// runColumns are those of a Run.
+const runColumns = `id, connector_id, stream, scopes, kind, state, started_at, ended_at, calls, bound, polled, swept, throttled, wait_ms,
+    read, written, deleted, quarantined, sanitized, error`
+
 // Begin starts a run under the lease: from here on the stream is under way until Finish, whoever holds it.
 func (s *Store) Begin(ctx context.Context, l Lease, kind string, scopes []string, cursor json.RawMessage, full bool) (Lease, error) {
 	id, err := uuid.NewV7()
@@ -211,8 +215,7 @@ type Outcome struct {
 // The watermark is the run's start: what changed after it may have been missed.
 func (t *Tx) Finish(ctx context.Context, o Outcome) error {
 	l := t.lease
-	if _, err := t.tx.Exec(ctx, `UPDATE runs SET state = $3, ended_at = clock_timestamp(), error = $4 WHERE connector_id = $1 AND id = $2`,
-		l.Connector, l.RunID, o.State, o.Reason); err != nil {
+	if err := t.endRun(ctx, o); err != nil {
 		return err
 	}
 	var until *time.Time
@@ -250,6 +253,22 @@ FROM (SELECT r.started_at, u.scope FROM runs r, unnest(r.scopes) u(scope) WHERE 
 LEFT JOIN unnest($5::text[], $6::text[]) f(scope, reason) USING (scope)
 WHERE cs.connector_id = $1 AND cs.scope = r.scope`,
 		l.Connector, l.RunID, state, o.Reason, names, reasons)
+	return err
+}
+
+// endRun ends the run's row, and keeps it: with what this transaction has counted so far.
+func (t *Tx) endRun(ctx context.Context, o Outcome) error {
+	r, err := one[Run](ctx, t.tx, `UPDATE runs SET state = $3, ended_at = clock_timestamp(), error = $4 WHERE connector_id = $1 AND id = $2
+RETURNING `+runColumns, t.lease.Connector, t.lease.RunID, o.State, o.Reason)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	c := t.counts
+	r.Calls, r.Bound, r.Polled, r.Swept = r.Calls+c.Calls, r.Bound+c.Bound, r.Polled+c.Polled, r.Swept+c.Swept
+	r.Throttled, r.WaitMS = r.Throttled+c.Throttled, r.WaitMS+c.WaitMS
+	r.Read, r.Written, r.Deleted = r.Read+c.Read, r.Written+c.Written, r.Deleted+c.Deleted
+	r.Quarantined, r.Sanitized = r.Quarantined+c.Quarantined, r.Sanitized+c.Sanitized
+	t.ended = &r
 	return err
 }
 

@@ -47,8 +47,10 @@ SELECT NOT EXISTS (SELECT FROM old)`,
 		return err
 	}
 	t.counts.Quarantined++
+	n := t.scope(r.Scope)
+	n.done.Quarantined++
 	if fresh {
-		t.scope(r.Scope).quarantined++
+		n.quarantined++
 	}
 	return nil
 }

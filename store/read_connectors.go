@@ -71,8 +71,7 @@ ORDER BY c.created_at, c.id LIMIT $6`, hash, f.OriginID, f.Active, at, id, f.Lim
 
 // LastRuns are the newest runs of a connector's scopes, by id.
 func (s *Store) LastRuns(ctx context.Context, connector uuid.UUID) (map[uuid.UUID]Run, error) {
-	list, err := many[Run](ctx, s.pool, `SELECT id, connector_id, stream, scopes, kind, state, started_at, ended_at, calls, bound, polled, swept, throttled, wait_ms,
-    read, written, deleted, quarantined, sanitized, error
+	list, err := many[Run](ctx, s.pool, `SELECT `+runColumns+`
 FROM runs WHERE connector_id = $1 AND id = ANY(ARRAY(SELECT last_run_id FROM connector_scopes WHERE connector_id = $1))`, connector)
 	out := make(map[uuid.UUID]Run, len(list))
 	for _, r := range list {

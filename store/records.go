@@ -65,7 +65,10 @@ func Upsert[R unified.Record](ctx context.Context, t *Tx, recs []R) error {
 		return err
 	}
 	t.counts.Written += int64(len(changed))
-	t.scope(tab.scope).records += int64(fresh)
+	n := t.scope(tab.scope)
+	n.records += int64(fresh)
+	n.done.Created += int64(fresh)
+	n.done.Updated += int64(len(changed) - fresh)
 	return t.release(ctx, tab.scope, changed)
 }
 
@@ -128,8 +131,12 @@ func (t *Tx) upsertCarefully(ctx context.Context, tab *table, rows []row, stored
 			continue
 		}
 		t.counts.Written++
+		n := t.scope(tab.scope)
 		if k, ok := stored[r.env.ID]; !ok || k.Deleted {
-			t.scope(tab.scope).records++
+			n.records++
+			n.done.Created++
+		} else {
+			n.done.Updated++
 		}
 		if err := t.release(ctx, tab.scope, []row{r}); err != nil {
 			return err
@@ -190,6 +197,8 @@ WHERE connector_id = $1 AND deleted_at IS NULL AND `, sc.Table())+cond, append([
 		return err
 	}
 	t.counts.Deleted += tag.RowsAffected()
-	t.scope(sc).records -= tag.RowsAffected()
+	n := t.scope(sc)
+	n.records -= tag.RowsAffected()
+	n.done.Deleted += tag.RowsAffected()
 	return nil
 }

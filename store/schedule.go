@@ -170,8 +170,7 @@ WHERE connector_id = $1 AND scope = $2 AND enabled <> $3`, connector, string(sc)
 
 // Runs lists a connector's runs, newest first.
 func (s *Store) Runs(ctx context.Context, connector uuid.UUID, since time.Time, limit int) ([]Run, error) {
-	return many[Run](ctx, s.pool, `SELECT id, connector_id, stream, scopes, kind, state, started_at, ended_at, calls, bound, polled, swept, throttled, wait_ms,
-    read, written, deleted, quarantined, sanitized, error
+	return many[Run](ctx, s.pool, `SELECT `+runColumns+`
 FROM runs WHERE connector_id = $1 AND ($2::timestamptz IS NULL OR started_at >= $2) ORDER BY started_at DESC, id DESC LIMIT $3`, connector, nilTime(since), limit)
 }
 

@@ -42,7 +42,7 @@ func (w *Worker) conn(ctx context.Context, c store.Connector) (*conn, error) {
 	auth := lever.APIKey(cred.Secret)
 	if cred.Kind == "oauth" {
 		k.since = time.Time{}
-		auth = lever.OAuth(&tokens{store: w.store, connector: c.ID, oauth: w.cfg.OAuth})
+		auth = lever.OAuth(&tokens{store: w.store, connector: c.ID, oauth: w.cfg.OAuth, renewed: w.cfg.Observer.Renewed})
 	}
 	k.client, err = lever.New(lever.Config{
 		BaseURL: w.cfg.LeverURL, Auth: auth, Transport: w.cfg.Transport,
@@ -53,9 +53,8 @@ func (w *Worker) conn(ctx context.Context, c store.Connector) (*conn, error) {
 		OnCall: func(ctx context.Context, call lever.Call) {
 			k.observe(call)
 			w.metrics.Calls.Add(1)
-			if call.Status == 429 {
-				w.metrics.Throttled.Add(1)
-			}
+			w.cfg.Observer.Called(c.ID, scopeOf(ctx), call)
+			w.traceCall(ctx, call)
 			if r := recorderOf(ctx); r != nil {
 				r.add(ctx, call)
 			}
@@ -87,6 +86,7 @@ type tokens struct {
 	store     *store.Store
 	connector uuid.UUID
 	oauth     lever.OAuthConfig
+	renewed   func(error) // told of each attempt
 
 	mu  sync.Mutex
 	cur lever.Token
@@ -117,6 +117,7 @@ func (t *tokens) Token(ctx context.Context) (lever.Token, error) {
 func (t *tokens) Renew(ctx context.Context, refused string) (lever.Token, error) {
 	c, err := t.store.RenewCredential(ctx, t.connector, refused, func(ctx context.Context, cur store.Credential) (store.Credential, error) {
 		tok, err := t.oauth.Refresh(ctx, cur.Refresh)
+		t.renewed(err)
 		if err != nil {
 			return cur, err
 		}

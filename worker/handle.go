@@ -117,7 +117,6 @@ func (w *Worker) advance(ctx context.Context, c store.Connector, sc unified.Scop
 		case errors.Is(err, store.ErrCapped):
 			return w.later(ctx, c, sc, state, due, jitter(time.Second))
 		case errors.Is(err, store.ErrFenced):
-			w.metrics.Fenced.Add(1)
 			w.log.WarnContext(ctx, "lease lost", "connector_id", c.ID, "stream", name)
 			return nil
 		case errors.Is(err, errEnded):
@@ -221,13 +220,14 @@ func (s *slice) work(ctx context.Context) (time.Duration, error) {
 		s.lease.RunID = *s.state.RunID
 	}
 	s.rec.run = s.lease.RunID
-	ctx = withRecorder(ctx, s.rec)
+	ctx, end := s.traced(withRecorder(ctx, s.rec))
 	o, err := s.stream.run(ctx, s)
 	if err == nil {
-		if err = s.finish(ctx, o); err == nil {
-			s.log.InfoContext(ctx, "run done", "run_id", s.lease.RunID, "scopes", s.scopes(), "reason", o.Reason)
-			return -1, nil
-		}
+		err = s.finish(ctx, o)
+	}
+	end(err)
+	if err == nil {
+		return -1, nil
 	}
 	return s.settle(ctx, err)
 }
@@ -342,7 +342,6 @@ func (s *slice) end(ctx context.Context, state, reason string) error {
 	if err != nil {
 		return err
 	}
-	s.log.WarnContext(ctx, "run ended", "run_id", s.lease.RunID, "state", state, "reason", reason)
 	return errEnded
 }
 

@@ -40,6 +40,11 @@ func withScope(ctx context.Context, sc unified.Scope) context.Context {
 	return context.WithValue(ctx, scopeKey{}, sc)
 }
 
+func scopeOf(ctx context.Context) unified.Scope {
+	sc, _ := ctx.Value(scopeKey{}).(unified.Scope)
+	return sc
+}
+
 type attemptKey struct{}
 
 func withAttempt(ctx context.Context, n int) context.Context {
@@ -47,7 +52,6 @@ func withAttempt(ctx context.Context, n int) context.Context {
 }
 
 func (r *recorder) add(ctx context.Context, c lever.Call) {
-	sc, _ := ctx.Value(scopeKey{}).(unified.Scope)
 	attempt, ok := ctx.Value(attemptKey{}).(int)
 	if !ok {
 		attempt = r.attempt
@@ -60,7 +64,7 @@ func (r *recorder) add(ctx context.Context, c lever.Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls = append(r.calls, store.Call{
-		ID: id, ConnectorID: r.connector, RunID: &run, Stream: r.stream, Scope: string(sc),
+		ID: id, ConnectorID: r.connector, RunID: &run, Stream: r.stream, Scope: string(scopeOf(ctx)),
 		Method: c.Method, Path: c.PathTemplate, Query: c.Query, Status: c.Status, Attempt: attempt,
 		StartedAt: c.StartedAt, DurationMS: float64(c.Duration.Microseconds()) / 1000, WaitMS: float64(c.Wait.Microseconds()) / 1000,
 		Bytes: c.Bytes, Records: c.Records, Error: c.Err,

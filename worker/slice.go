@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -76,15 +77,35 @@ func (s *slice) commit(ctx context.Context, calls []store.Call, fn func(context.
 	})
 	if err != nil {
 		s.rec.put(calls)
+		if errors.Is(err, store.ErrFenced) {
+			s.w.metrics.Fenced.Add(1)
+		}
 		return err
 	}
-	m := &s.w.metrics
-	m.Records.Add(counts.Read)
-	m.Written.Add(counts.Written)
-	m.Deleted.Add(counts.Deleted)
-	m.Quarantined.Add(counts.Quarantined)
+	s.w.metrics.Records.Add(counts.Read)
+	if d := counts.Result; d != nil {
+		s.w.cfg.Observer.Committed(*d)
+		if d.Run != nil {
+			s.ended(ctx, *d.Run)
+		}
+	}
 	s.log.DebugContext(ctx, "committed", "calls", counts.Calls, "records", counts.Read, "written", counts.Written, "elapsed", time.Since(start))
 	return nil
+}
+
+// ended says how a run ended: the one line that each run logs.
+func (s *slice) ended(ctx context.Context, r store.Run) {
+	level := slog.LevelInfo
+	if r.State != "done" {
+		level = slog.LevelWarn
+	}
+	var elapsed time.Duration
+	if r.EndedAt != nil {
+		elapsed = r.EndedAt.Sub(r.StartedAt)
+	}
+	s.log.Log(ctx, level, "run ended", "run_id", r.ID, "kind", r.Kind, "state", r.State, "scopes", r.Scopes, "elapsed", elapsed,
+		"calls", r.Calls, "bound", r.Bound, "throttled", r.Throttled, "read", r.Read, "written", r.Written, "deleted", r.Deleted,
+		"quarantined", r.Quarantined, "reason", r.Error)
 }
 
 // finish ends the run in one transaction with what fn adds.
@@ -119,6 +140,7 @@ func (s *slice) heartbeat(ctx context.Context) (context.Context, func()) {
 			case err == nil, s.writing.Load() > 0: // a transaction holds the row, and with it everybody off
 				last = time.Now()
 			case err == store.ErrFenced:
+				s.w.metrics.Lost.Add(1)
 				cancel(store.ErrFenced)
 				return
 			case time.Since(last) > lease: // Postgres is away: somebody else may hold it by now

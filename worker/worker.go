@@ -13,9 +13,11 @@ import (
 	"github.com/google/uuid"
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/leversync/leversync/lever"
 	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/unified"
 	"github.com/leversync/leversync/worker/task"
 )
 
@@ -29,6 +31,9 @@ type Config struct {
 	OAuth     lever.OAuthConfig // for connectors linked by OAuth
 	Transport http.RoundTripper // nil: lever's own
 
+	Observer Observer     // told of calls, commits and tokens; nil: nobody
+	Tracer   trace.Tracer // of runs and calls; nil: none, at no cost
+
 	RateLimit    float64       // calls a second per connector; 0: 10
 	Concurrency  int           // tasks at a time; 0: 64. They are goroutines: the pool of connections is the bound
 	Slice        time.Duration // a task hands the rest on after this; 0: 45 s
@@ -40,6 +45,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if c.Observer == nil {
+		c.Observer = nobody{}
 	}
 	if c.RateLimit == 0 {
 		c.RateLimit = 10
@@ -83,8 +91,26 @@ type Worker struct {
 
 // Metrics are counters since the start of the process.
 type Metrics struct {
-	Tasks, Pages, Records, Written, Deleted, Quarantined, Calls, Throttled, Fenced, Yields atomic.Int64
+	Tasks, Pages, Records, Calls, Yields atomic.Int64
+	Lost, Fenced                         atomic.Int64 // leases; commits and renewals that came too late
 }
+
+// Observer is told of what a worker does, for metrics. Its methods are called by many goroutines, and must not block.
+type Observer interface {
+	// Called tells of a call to Lever; scope is "" where it serves none.
+	Called(connector uuid.UUID, scope unified.Scope, c lever.Call)
+	// Committed tells of a transaction; its Run, if any, ended with it.
+	Committed(d store.Result)
+	// Renewed tells of an attempt to renew an OAuth token.
+	Renewed(err error)
+}
+
+// nobody is the Observer of who wants none.
+type nobody struct{}
+
+func (nobody) Called(uuid.UUID, unified.Scope, lever.Call) {}
+func (nobody) Committed(store.Result)                      {}
+func (nobody) Renewed(error)                               {}
 
 // New makes a worker; Start starts it.
 func New(cfg Config) *Worker {
@@ -101,6 +127,10 @@ func New(cfg Config) *Worker {
 
 // Metrics returns the worker's counters.
 func (w *Worker) Metrics() *Metrics { return &w.metrics }
+
+// BudgetRatios is the share of its full rate that each connector's budget grants now, of those that this process
+// has called for: from 0 to 1.
+func (w *Worker) BudgetRatios() map[string]float64 { return w.budgets.Ratios() }
 
 // Start begins to take tasks. It returns when the server runs, or why it can't.
 func (w *Worker) Start() error {

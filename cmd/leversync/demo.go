@@ -151,7 +151,7 @@ func (d *demo) run(ctx context.Context, size int, keep bool) error {
 
 	// Only errors are logged: the story is what is to be read.
 	log := slog.New(slog.NewTextHandler(d.app.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	p := newProcess(d.cfg, roles{worker: true, scheduler: true, web: true, addr: d.cfg.Addr}, d.store, d.redis, log)
+	p := newProcess(d.cfg, roles{worker: true, scheduler: true, web: true, addr: d.cfg.Addr}, d.store, d.redis, log, nil)
 	listening := make(chan string, 1)
 	p.listening = func(url string) { listening <- url }
 	p.password = func(password string) { d.password = password }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,10 +16,94 @@ import (
 	"github.com/leversync/leversync/store"
 )
 
+// site is an address and what is served there.
+type site struct {
+	listener net.Listener
+	handler  http.Handler
+}
+
+// sites takes the addresses of the process: that of its roles, and that of the metrics where they have their own.
+func (p *process) sites(ctx context.Context) ([]site, error) {
+	metrics := promhttp.HandlerFor(p.registry(), promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+	apart := p.cfg.MetricsAddr != ""
+	var out []site
+	if p.roles.addr != "" {
+		l, err := p.listenSite(ctx)
+		if err != nil {
+			return nil, err
+		}
+		mux := p.operation()
+		if !apart {
+			mux.Handle("GET /metrics", metrics)
+		}
+		if p.roles.web {
+			if err := p.mountWeb(mux); err != nil {
+				return nil, errors.Join(err, l.Close())
+			}
+		}
+		out = append(out, site{l, p.httpMetrics.count(mux)})
+	}
+	if apart {
+		l, err := listen(ctx, p.cfg.MetricsAddr, "LEVERSYNC_METRICS_ADDR")
+		if err != nil {
+			return nil, errors.Join(err, closeSites(out))
+		}
+		mux := p.operation()
+		mux.Handle("GET /metrics", metrics)
+		p.log.InfoContext(ctx, "listening for metrics", "addr", l.Addr().String())
+		out = append(out, site{l, mux})
+	}
+	return out, nil
+}
+
+// listenSite takes the address of the roles.
+func (p *process) listenSite(ctx context.Context) (net.Listener, error) {
+	l, err := listen(ctx, p.roles.addr, "LEVERSYNC_ADDR or --addr")
+	if err != nil {
+		return nil, err
+	}
+	addr := l.Addr().String()
+	if _, port, _ := net.SplitHostPort(p.roles.addr); port == "0" {
+		p.cfg.Addr = addr // the system has chosen: links and redirects must name it
+	}
+	if p.listening != nil {
+		p.listening("http://" + addr)
+	}
+	p.log.InfoContext(ctx, "listening", "addr", addr)
+	return l, nil
+}
+
+// listen takes an address; variable is what names another.
+func listen(ctx context.Context, addr, variable string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w: is it in use? %s names another", addr, cause(err), variable)
+	}
+	return l, nil
+}
+
+func closeSites(sites []site) error {
+	var failed error
+	for _, s := range sites {
+		failed = errors.Join(failed, s.listener.Close())
+	}
+	return failed
+}
+
+// operation serves what a supervisor asks.
+func (p *process) operation() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, map[string]any{"status": "ok"})
+	})
+	mux.Handle("GET /readyz", &readiness{process: p})
+	return mux
+}
+
 // serveHTTP serves until the context ends, then lets requests under way finish.
-func (p *process) serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
+func (p *process) serveHTTP(ctx context.Context, s site) error {
 	srv := &http.Server{
-		Handler:           h,
+		Handler:           s.handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      60 * time.Second,
@@ -26,9 +111,8 @@ func (p *process) serveHTTP(ctx context.Context, l net.Listener, h http.Handler)
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
-	p.log.InfoContext(ctx, "listening", "addr", l.Addr().String())
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(l) }()
+	go func() { failed <- srv.Serve(s.listener) }()
 	select {
 	case err := <-failed:
 		return err
@@ -43,19 +127,6 @@ func (p *process) serveHTTP(ctx context.Context, l net.Listener, h http.Handler)
 		return err
 	}
 	return nil
-}
-
-func (p *process) handler() (http.Handler, error) {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, map[string]any{"status": "ok"})
-	})
-	mux.Handle("GET /readyz", &readiness{process: p})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(p.registry(), promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
-	if !p.roles.web {
-		return mux, nil
-	}
-	return mux, p.mountWeb(mux)
 }
 
 func answer(w http.ResponseWriter, status int, v any) {

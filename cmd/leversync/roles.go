@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/leversync/leversync/cmd/leversync/internal/config"
@@ -22,7 +22,7 @@ import (
 type roles struct {
 	worker, scheduler bool
 	web               bool   // the API and the pages to connect accounts, on the HTTP server
-	addr              string // of the HTTP server; "": none
+	addr              string // of the HTTP server; "": none, but for that of the metrics if it is set
 	migrate           bool   // instead of refusing to start on an old schema
 }
 
@@ -51,6 +51,11 @@ func (a *app) runRoles(ctx context.Context, cfg config.Config, r roles) error {
 		}
 	}
 	log := a.logger(cfg)
+	traces, err := a.traces(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer traces.close(log)
 	s, err := a.roleStore(ctx, cfg, r.migrate)
 	if err != nil {
 		return err
@@ -61,7 +66,7 @@ func (a *app) runRoles(ctx context.Context, cfg config.Config, r roles) error {
 		return err
 	}
 	defer rdb.Close()
-	p := newProcess(cfg, r, s, rdb, log)
+	p := newProcess(cfg, r, s, rdb, log, traces.tracer())
 	p.password = a.printPassword
 	return p.run(ctx)
 }
@@ -83,22 +88,27 @@ type process struct {
 	redis *redis.Client
 	log   *slog.Logger
 
-	worker    *worker.Worker       // nil: not its role
+	worker    *worker.Worker       // nil: not its role; started only where it is, since the API calls and writes through it too
 	writer    *worker.Writer       // nil, like worker
 	scheduler *scheduler.Scheduler // nil: not its role
 	draining  atomic.Bool
 	listening func(url string)      // told of the address, once; may be nil
 	password  func(password string) // told of the operator's password, where the first start made one; may be nil
+
+	syncMetrics *syncMetrics // nil, like worker
+	httpMetrics *httpMetrics
 }
 
-func newProcess(cfg config.Config, r roles, s *store.Store, rdb *redis.Client, log *slog.Logger) *process {
-	p := &process{cfg: cfg, roles: r, store: s, redis: rdb, log: log}
-	if r.worker {
+func newProcess(cfg config.Config, r roles, s *store.Store, rdb *redis.Client, log *slog.Logger, tracer trace.Tracer) *process {
+	p := &process{cfg: cfg, roles: r, store: s, redis: rdb, log: log, httpMetrics: newHTTPMetrics()}
+	if r.worker || r.web {
+		p.syncMetrics = newSyncMetrics(cfg.MetricsConnectors)
 		p.worker = worker.New(worker.Config{
 			Store: s, Redis: rdb, Log: log,
 			LeverURL:  cfg.LeverAPIURL,
 			OAuth:     oauthOf(cfg),
 			RateLimit: cfg.RateLimit, Concurrency: cfg.Concurrency, FullInterval: cfg.FullInterval, SweepPeriod: cfg.SweepPeriod,
+			Observer: p.syncMetrics, Tracer: tracer,
 		})
 		p.writer = worker.NewWriter(p.worker, worker.WriterConfig{})
 	}
@@ -113,25 +123,23 @@ func (p *process) run(ctx context.Context) error {
 	if err := p.ensureOperator(ctx); err != nil {
 		return err
 	}
-	l, err := p.listen(ctx)
+	sites, err := p.sites(ctx)
 	if err != nil {
 		return err
 	}
-	h, err := p.handler()
-	if err != nil {
-		return errors.Join(err, closeListener(l))
-	}
-	if p.worker != nil {
+	if p.roles.worker {
 		if err := p.worker.Start(); err != nil {
-			return errors.Join(err, closeListener(l))
+			return errors.Join(err, closeSites(sites))
 		}
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	if l != nil {
-		g.Go(func() error { return p.serveHTTP(ctx, l, h) })
+	for _, s := range sites {
+		g.Go(func() error { return p.serveHTTP(ctx, s) })
 	}
 	if p.worker != nil {
 		g.Go(func() error { return p.upkeep(ctx) })
+	}
+	if p.roles.worker {
 		g.Go(func() error {
 			<-ctx.Done()
 			p.draining.Store(true)
@@ -146,29 +154,4 @@ func (p *process) run(ctx context.Context) error {
 	err = g.Wait()
 	p.log.InfoContext(ctx, "ended")
 	return err
-}
-
-// listen takes the HTTP server's address; nil: it has none.
-func (p *process) listen(ctx context.Context) (net.Listener, error) {
-	if p.roles.addr == "" {
-		return nil, nil
-	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.roles.addr)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w: is it in use? LEVERSYNC_ADDR or --addr names another", p.roles.addr, cause(err))
-	}
-	if _, port, _ := net.SplitHostPort(p.roles.addr); port == "0" {
-		p.cfg.Addr = l.Addr().String() // the system has chosen: links and redirects must name it
-	}
-	if p.listening != nil {
-		p.listening("http://" + l.Addr().String())
-	}
-	return l, nil
-}
-
-func closeListener(l net.Listener) error {
-	if l == nil {
-		return nil
-	}
-	return l.Close()
 }

@@ -65,7 +65,7 @@ func (a *app) root() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("run", a.serveCommand(), a.workerCommand(), a.schedulerCommand(), a.migrateCommand(), a.operatorCommand())
+	add("run", a.serveCommand(), a.apiCommand(), a.workerCommand(), a.schedulerCommand(), a.migrateCommand(), a.operatorCommand(), a.healthcheckCommand())
 	add("use", a.connectorCommand(), a.syncCommand(), a.statusCommand(), a.callsCommand(), a.apikeyCommand())
 	add("care", a.quarantineCommand(), a.keysCommand())
 	add("try", a.demoCommand(), a.fakeleverCommand())

@@ -18,7 +18,7 @@ func (a *app) serveCommand() *cobra.Command {
 		Short: "Run everything in one process: worker, scheduler, API",
 		Long: `Run everything in one process: a worker, a scheduler, and an HTTP server with the dashboard (/), the unified API
 (/api, documented at /docs), the pages on which an account is connected (/connect), /healthz (the process lives), /readyz
-(it can work: Postgres, Redis, migrations) and /metrics (Prometheus). Any number may run at once.
+(it can work: Postgres, Redis, migrations) and /metrics (Prometheus; apart with LEVERSYNC_METRICS_ADDR). Any number may run at once.
 
 The first start makes the operator's password for the dashboard and prints it, unless LEVERSYNC_OPERATOR_PASSWORD gives one.` + "\n" + drainHelp,
 		Example: "  leversync serve\n  leversync serve --migrate --addr :8080",
@@ -35,6 +35,30 @@ The first start makes the operator's password for the dashboard and prints it, u
 		},
 	}
 	c.Flags().BoolVar(&migrate, "migrate", false, "apply pending migrations first, instead of refusing to start")
+	c.Flags().StringVar(&addr, "addr", "", "host:port to listen on (default: LEVERSYNC_ADDR)")
+	return c
+}
+
+func (a *app) apiCommand() *cobra.Command {
+	var addr string
+	c := &cobra.Command{
+		Use:   "api",
+		Short: "Run the API and the pages alone",
+		Long: `Run the HTTP server alone: the unified API (/api, /docs), the pages on which an account is connected (/connect),
+/healthz, /readyz and /metrics. It syncs nothing: workers and a scheduler must run too. Any number may run at once.`,
+		Example: "  leversync api\n  leversync api --addr :8080",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.load(config.Database, config.Redis, config.Keys, config.Lever, config.Work, config.Serve)
+			if err != nil {
+				return err
+			}
+			if addr != "" {
+				cfg.Addr = addr
+			}
+			return a.runRoles(cmd.Context(), cfg, roles{web: true, addr: cfg.Addr})
+		},
+	}
 	c.Flags().StringVar(&addr, "addr", "", "host:port to listen on (default: LEVERSYNC_ADDR)")
 	return c
 }
@@ -80,5 +104,5 @@ func (a *app) schedulerCommand() *cobra.Command {
 }
 
 func addrFlag(c *cobra.Command, addr *string) {
-	c.Flags().StringVar(addr, "addr", "", "host:port for /healthz, /readyz and /metrics (default: none)")
+	c.Flags().StringVar(addr, "addr", "", "host:port for /healthz, /readyz and /metrics (default: LEVERSYNC_METRICS_ADDR, or none)")
 }

@@ -50,6 +50,9 @@ type Config struct {
 
 	OperatorPassword Secret // "": made at the first start
 
+	MetricsAddr       string // host:port; "": the metrics are at Addr
+	MetricsConnectors int    // how many /metrics shows one by one
+
 	SyncInterval time.Duration
 	FullInterval time.Duration
 	SweepPeriod  time.Duration

@@ -101,12 +101,14 @@ func setPublic(c *Config, s string) error {
 	return nil
 }
 
-func setAddr(c *Config, s string) error {
-	if err := CheckAddr(s); err != nil {
-		return err
+func setAddr(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		if err := CheckAddr(s); err != nil {
+			return err
+		}
+		*field(c) = s
+		return nil
 	}
-	c.Addr = s
-	return nil
 }
 
 // CheckAddr says what is wrong with an address to listen on; nil: nothing.
