@@ -8,10 +8,13 @@ package scheduler
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"os"
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/leversync/leversync/store"
@@ -53,6 +56,7 @@ func (c Config) withDefaults() Config {
 type Scheduler struct {
 	cfg   Config
 	queue *task.Queue
+	name  string // tells it apart from others
 	// Claimed and Reconciled count tasks since the start. LastTick is when it last looked, LastReconcile when it last
 	// looked for lost work, both with success, in Unix seconds; 0: never.
 	Claimed, Reconciled, LastTick, LastReconcile atomic.Int64
@@ -61,7 +65,8 @@ type Scheduler struct {
 // New makes a scheduler; Run runs it.
 func New(cfg Config) *Scheduler {
 	cfg = cfg.withDefaults()
-	return &Scheduler{cfg: cfg, queue: task.NewQueue(cfg.Redis)}
+	host, _ := os.Hostname()
+	return &Scheduler{cfg: cfg, queue: task.NewQueue(cfg.Redis), name: fmt.Sprintf("%s/%d/%s", host, os.Getpid(), uuid.NewString()[:8])}
 }
 
 // Run looks for due and lost work until the context ends. Postgres or Redis being away is logged once, and
@@ -109,6 +114,9 @@ func (s *Scheduler) tick(ctx context.Context, p *plan, now time.Time) error {
 	}
 	if do.reconcile {
 		if err := s.reconcile(ctx); err != nil {
+			return err
+		}
+		if err := s.queue.Beat(ctx, s.name); err != nil {
 			return err
 		}
 		p.reconciled = now

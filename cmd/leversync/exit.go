@@ -27,14 +27,25 @@ type unsyncedError struct{ text string }
 
 func (e *unsyncedError) Error() string { return e.text }
 
+// findingsError says that the doctor found something: code is 1 where all of it is a warning, 2 otherwise.
+type findingsError struct {
+	text string
+	code int
+}
+
+func (e *findingsError) Error() string { return e.text }
+
 // exitCode is what run's error means to a shell.
 func exitCode(err error) int {
 	var usage *usageError
 	var conf *config.Error
 	var unsynced *unsyncedError
+	var findings *findingsError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &findings):
+		return findings.code
 	case errors.As(err, &unsynced):
 		return exitUnsynced
 	case errors.As(err, &usage), errors.As(err, &conf):

@@ -66,9 +66,9 @@ func (s style) state(text string) string {
 	switch strings.TrimSpace(text) {
 	case "ok", "done", "COMPLETE":
 		return s.paint("32", text)
-	case "failed", "RELINK_NEEDED":
+	case "failed", "fail", "RELINK_NEEDED":
 		return s.paint("31", text)
-	case "forbidden", "paused", "INCOMPLETE":
+	case "forbidden", "paused", "warn", "INCOMPLETE":
 		return s.paint("33", text)
 	case "syncing", "running":
 		return s.paint("36", text)

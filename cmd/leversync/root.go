@@ -28,7 +28,8 @@ Exit codes:
   1  failed
   2  wrong usage or configuration
   3  what was named does not exist
-  4  a sync ended, but a scope failed or is forbidden, or the account must be linked again`
+  4  a sync ended, but a scope failed or is forbidden, or the account must be linked again
+doctor has codes of its own: 1 something to look at, 2 something that does not work.`
 
 const rootExample = `  leversync migrate
   leversync connector create --org-name "Acme" --origin-id acme-1 --lever-api-key-file key.txt
@@ -67,7 +68,7 @@ func (a *app) root() *cobra.Command {
 	}
 	add("run", a.serveCommand(), a.apiCommand(), a.workerCommand(), a.schedulerCommand(), a.migrateCommand(), a.operatorCommand(), a.healthcheckCommand())
 	add("use", a.connectorCommand(), a.syncCommand(), a.statusCommand(), a.callsCommand(), a.apikeyCommand())
-	add("care", a.quarantineCommand(), a.keysCommand())
+	add("care", a.doctorCommand(), a.quarantineCommand(), a.keysCommand())
 	add("try", a.demoCommand(), a.fakeleverCommand())
 	root.AddCommand(a.versionCommand())
 	root.InitDefaultCompletionCmd()
