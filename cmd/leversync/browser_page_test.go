@@ -71,7 +71,7 @@ func (c *chromium) tabTo(text string) {
 func (c *chromium) see(text string) {
 	c.t.Helper()
 	// The innermost element that holds it: its ancestors hold it as well, and so does the head.
-	where := fmt.Sprintf("//body//*[contains(normalize-space(.), %[1]s) and not(*[contains(normalize-space(.), %[1]s)])]", xpathText(text))
+	where := fmt.Sprintf("//body//*[not(self::script) and contains(normalize-space(.), %[1]s) and not(*[contains(normalize-space(.), %[1]s)])]", xpathText(text))
 	c.do("wait to see "+text, chromedp.WaitVisible(chromedp.Search(where)))
 }
 
@@ -160,9 +160,13 @@ func (c *chromium) shot(name string) {
 		c.t.Errorf("in the browser, a screenshot of %s: %v", name, err)
 		return
 	}
-	c.shots++
-	file := fmt.Sprintf("%02d-%s.png", c.shots, strings.Trim(notInNames.ReplaceAllString(strings.ToLower(name), "-"), "-"))
-	if err := os.WriteFile(filepath.Join(c.folder, file), png, 0o644); err != nil {
+	first := c
+	if c.main != nil {
+		first = c.main
+	}
+	first.shots++
+	file := fmt.Sprintf("%02d-%s.png", first.shots, strings.Trim(notInNames.ReplaceAllString(strings.ToLower(name), "-"), "-"))
+	if err := os.WriteFile(filepath.Join(first.folder, file), png, 0o644); err != nil {
 		c.t.Error(err)
 	}
 }

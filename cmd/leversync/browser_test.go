@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
 
@@ -34,7 +35,8 @@ var browsers = make(chan struct{}, max(1, runtime.NumCPU()/2))
 type chromium struct {
 	t      *testing.T
 	ctx    context.Context
-	folder string // of the screenshots
+	main   *chromium // what opened this window; nil: this is the first
+	folder string    // of the screenshots
 	shots  int
 
 	mu     sync.Mutex
@@ -77,6 +79,26 @@ func newChromium(t *testing.T) *chromium {
 	}
 	c.viewport(1100, 800)
 	return c
+}
+
+// window is the window that act opens, of the same browser. Both can be used.
+func (c *chromium) window(act func()) *chromium {
+	c.t.Helper()
+	opened := chromedp.WaitNewTarget(c.ctx, func(i *target.Info) bool { return i.Type == "page" })
+	act()
+	select {
+	case id := <-opened:
+		tab, closeTab := chromedp.NewContext(c.ctx, chromedp.WithTargetID(id))
+		c.t.Cleanup(closeTab)
+		w := &chromium{t: c.t, ctx: tab, main: c}
+		if err := chromedp.Listen(tab, w.note); err != nil {
+			c.t.Fatalf("the new window: %v", err)
+		}
+		return w
+	case <-c.ctx.Done():
+		c.t.Fatal("no window was opened")
+		return nil
+	}
 }
 
 func browserOptions(program string) []chromedp.ExecAllocatorOption {
@@ -137,6 +159,9 @@ func (c *chromium) note(event any) {
 	}
 	if fault == "" {
 		return
+	}
+	if c.main != nil {
+		c = c.main
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -72,6 +72,7 @@ func New(cfg Config) (http.Handler, error) {
 	for _, r := range routes {
 		r.register(s, s.operation(r))
 	}
+	delete(s.api.OpenAPI().Components.Schemas.Map(), "Refusal") // huma adds it for errors; operation has named their real shapes
 	s.mux.HandleFunc("/", s.unknown)
 	if err := s.serveDocs(); err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ type Change struct {
 type ChangeList struct {
 	Cursor  string   `json:"cursor" doc:"Where this page ends: give it as after, now or later."`
 	HasMore bool     `json:"has_more" doc:"Whether there was more at the time; false: ask again later."`
-	Items   []Change `json:"items"`
+	Items   []Change `json:"items" nullable:"false"`
 }
 
 type changesInput struct {

@@ -155,8 +155,11 @@ func registerIntegrations(s *server, op huma.Operation) {
 	})
 }
 
+// KeyCheck says nothing more: the status has said that the key is good.
+type KeyCheck struct{}
+
 func registerOrgCheck(s *server, op huma.Operation) {
-	register(s, op, func(context.Context, *struct{}) (*bodyOutput[struct{}], error) {
-		return &bodyOutput[struct{}]{}, nil
+	register(s, op, func(context.Context, *struct{}) (*bodyOutput[KeyCheck], error) {
+		return &bodyOutput[KeyCheck]{}, nil
 	})
 }

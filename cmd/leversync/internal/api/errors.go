@@ -19,12 +19,12 @@ type ErrorResponse struct {
 
 // ValidationErrorResponse is the body of a 422: everything that is wrong with the request.
 type ValidationErrorResponse struct {
-	Detail []ValidationErrorItem `json:"detail"`
+	Detail []ValidationErrorItem `json:"detail" nullable:"false"`
 }
 
 // ValidationErrorItem is one thing that is wrong with a request.
 type ValidationErrorItem struct {
-	Loc   []any  `json:"loc" doc:"Where: query, path, header or body, then the name, then keys and indexes."`
+	Loc   []any  `json:"loc" nullable:"false" doc:"Where: query, path, header or body, then the name, then keys and indexes."`
 	Msg   string `json:"msg" doc:"What is wrong."`
 	Type  string `json:"type" doc:"The kind of error."`
 	Input any    `json:"input,omitempty" doc:"What was sent."`

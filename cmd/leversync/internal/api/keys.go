@@ -16,7 +16,7 @@ import (
 type APIKey struct {
 	ID         uuid.UUID     `json:"id" format:"uuid"`
 	Name       string        `json:"name" doc:"What it is for."`
-	Scopes     []string      `json:"scopes" enum:"read,write,admin" doc:"What it may do."`
+	Scopes     []string      `json:"scopes" enum:"read,write,admin" nullable:"false" doc:"What it may do."`
 	CreatedAt  unified.Time  `json:"created_at" format:"date-time"`
 	LastUsedAt *unified.Time `json:"last_used_at" format:"date-time" doc:"To the minute; null: never."`
 	RevokedAt  *unified.Time `json:"revoked_at" format:"date-time" doc:"Since when it is no good; null: it is."`
@@ -71,13 +71,14 @@ func comesAfter(k store.APIKey, p store.Position) bool {
 	return k.ID.String() > p.ID.String()
 }
 
+// APIKeyCreate asks for a key.
+type APIKeyCreate struct {
+	Name   string   `json:"name" minLength:"1" maxLength:"200" doc:"What it is for."`
+	Scopes []string `json:"scopes" enum:"read,write,admin" minItems:"1" uniqueItems:"true" nullable:"false" doc:"What it may do."`
+}
+
 func registerKeyCreate(s *server, op huma.Operation) {
-	type input struct {
-		Body struct {
-			Name   string   `json:"name" minLength:"1" maxLength:"200" doc:"What it is for."`
-			Scopes []string `json:"scopes" enum:"read,write,admin" minItems:"1" uniqueItems:"true" doc:"What it may do."`
-		}
-	}
+	type input struct{ Body APIKeyCreate }
 	op.DefaultStatus = 201
 	register(s, op, func(ctx context.Context, in *input) (*bodyOutput[NewAPIKey], error) {
 		name := strings.TrimSpace(in.Body.Name)

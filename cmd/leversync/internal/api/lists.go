@@ -14,7 +14,7 @@ import (
 type List[T any] struct {
 	Cursor   *string `json:"cursor" doc:"For the next page; null: this is the last."`
 	PageSize int     `json:"page_size" minimum:"0" maximum:"200" doc:"How many items this page has."`
-	Items    []T     `json:"items" maxItems:"200"`
+	Items    []T     `json:"items" maxItems:"200" nullable:"false"`
 }
 
 // listOutput is a page and how fresh it is.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -102,6 +103,15 @@ var scopes = []collection{
 	{unified.Tags, "Tags", "a tag", list[Tag, plainInput](unified.Tags), get[Tag, getInput](unified.Tags)},
 }
 
+// name is one record's in the ids of operations: job-interview-stage.
+func (c collection) name() string {
+	one := c.one[strings.IndexByte(c.one, ' ')+1:]
+	if c.scope == unified.EEOCs {
+		one = "eeoc"
+	}
+	return strings.ReplaceAll(one, " ", "-")
+}
+
 // collections are the routes of the 15 scopes.
 func collections() []Route {
 	var out []Route
@@ -110,7 +120,7 @@ func collections() []Route {
 		out = append(out,
 			Route{Method: http.MethodGet, Path: path, ID: "list-" + string(c.scope), Tag: c.tag, Scope: store.KeyRead, Token: true,
 				Summary: "List " + lowerFirst(c.tag), register: c.list},
-			Route{Method: http.MethodGet, Path: path + "/{id}", ID: "get-" + string(c.scope), Tag: c.tag, Scope: store.KeyRead, Token: true,
+			Route{Method: http.MethodGet, Path: path + "/{id}", ID: "get-" + c.name(), Tag: c.tag, Scope: store.KeyRead, Token: true,
 				Summary: "Get " + c.one, Errors: []int{404}, register: c.get})
 	}
 	return out

@@ -18,7 +18,7 @@ type SyncStatus struct {
 	ConnectorID string        `json:"connector_id" format:"uuid"`
 	Status      string        `json:"status" enum:"COMPLETE,INCOMPLETE,RELINK_NEEDED"`
 	Paused      bool          `json:"paused"`
-	Scopes      []ScopeStatus `json:"scopes"`
+	Scopes      []ScopeStatus `json:"scopes" nullable:"false"`
 }
 
 // ScopeStatus is how one scope stands.

@@ -83,6 +83,13 @@ func (s *server) documentBody(op huma.Operation, schema *huma.Schema) {
 	}
 }
 
+// named puts a schema among the document's components under its title, so that a generated client has a type of
+// that name, and returns the reference to it.
+func (s *server) named(schema *huma.Schema) *huma.Schema {
+	s.api.OpenAPI().Components.Schemas.Map()[schema.Title] = schema
+	return &huma.Schema{Ref: "#/components/schemas/" + schema.Title}
+}
+
 // writer is who writes, or why nobody does.
 func (s *server) writer() (Writer, error) {
 	if s.cfg.Writer == nil {

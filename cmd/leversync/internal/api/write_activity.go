@@ -59,7 +59,7 @@ func registerActivity(s *server, op huma.Operation) {
 		}
 		return written(w, reply, *f.ignored), nil
 	})
-	s.documentBody(op, objectOf("CreateActivity", activityFields, activityRequired...))
+	s.documentBody(op, s.named(objectOf("CreateActivity", activityFields, activityRequired...)))
 }
 
 // newNote is a note in Lever's words.

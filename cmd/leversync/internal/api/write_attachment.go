@@ -93,7 +93,7 @@ func registerAttachment(s *server, op huma.Operation) {
 		}
 		return written(w, reply, *f.ignored), nil
 	})
-	s.documentBody(op, objectOf("AttachmentWrite", attachmentFields))
+	s.documentBody(op, s.named(objectOf("AttachmentWrite", attachmentFields)))
 }
 
 // target is the candidate of a path, and the opportunity that its files and notes go to.

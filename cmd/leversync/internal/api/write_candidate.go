@@ -39,7 +39,7 @@ func registerCreateCandidate(s *server, op huma.Operation) {
 		}
 		return written(w, reply, *f.ignored), nil
 	})
-	s.documentBody(op, candidateSchema())
+	s.documentBody(op, s.candidateSchema())
 }
 
 // newCandidate is a candidate in Lever's words.

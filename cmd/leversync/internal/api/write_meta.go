@@ -59,15 +59,18 @@ func describe(list []attribute) map[string]any {
 }
 
 // candidateSchema is either body of a new candidate.
-func candidateSchema() *huma.Schema {
+func (s *server) candidateSchema() *huma.Schema {
 	data := propertiesOf(candidateFields)
+	candidate := objectOf("PostCandidate", candidateFields)
+	lever := objectOf("LeverAttributes", attributes)
+	lever.Description = "Lever's own fields."
 	extra := map[string]*huma.Schema{
 		"remote_user":           {Type: "string", Format: "uuid", Description: remoteUserAbout},
 		"remote_user_id":        {Type: "string", Format: "uuid", Description: "As remote_user."},
-		"additional_attributes": {Type: "object", Description: "Lever's own fields.", Properties: propertiesOf(attributes)},
+		"additional_attributes": s.named(lever),
 		"custom_fields":         {Type: "object", Description: "Ignored: Lever has none."},
 	}
-	nested := map[string]*huma.Schema{"data": {Type: "object", Properties: data}, "job_requisition_id": {Type: "string", Description: "Ignored."}}
+	nested := map[string]*huma.Schema{"data": s.named(candidate), "job_requisition_id": {Type: "string", Description: "Ignored."}}
 	flat := map[string]*huma.Schema{"job": {Type: "string", Format: "uuid", Description: "As job_id."}}
 	for name, p := range extra {
 		nested[name], flat[name] = p, p
@@ -75,10 +78,11 @@ func candidateSchema() *huma.Schema {
 	for name, p := range data {
 		flat[name] = p
 	}
-	return &huma.Schema{AnyOf: []*huma.Schema{
-		{Title: "CreateCandidate", Type: "object", Required: []string{"data"}, Properties: nested},
-		{Title: "CandidateWrite", Type: "object", Properties: flat},
-	}}
+	return s.named(&huma.Schema{Title: "NewCandidate", AnyOf: []*huma.Schema{
+		s.named(&huma.Schema{Title: "CreateCandidate", Type: "object", Required: []string{"data"}, Properties: nested,
+			Description: "The candidate in data, and beside it who writes it."}),
+		s.named(&huma.Schema{Title: "CandidateWrite", Type: "object", Properties: flat, Description: "The same, flat."}),
+	}})
 }
 
 // propertiesOf are fields as a schema has them.

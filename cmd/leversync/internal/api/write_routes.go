@@ -32,7 +32,7 @@ func writes() []Route {
 		if c.scope == unified.Candidates {
 			continue
 		}
-		out = append(out, Route{Method: http.MethodPost, Path: ats + string(c.scope), ID: "create-" + string(c.scope), Tag: c.tag, Scope: store.KeyWrite, Token: true,
+		out = append(out, Route{Method: http.MethodPost, Path: ats + string(c.scope), ID: "create-" + c.name(), Tag: c.tag, Scope: store.KeyWrite, Token: true,
 			Summary: "Not supported: create " + c.one, Errors: []int{501}, register: registerUnsupported(unsupported[c.scope])})
 	}
 	return out
