@@ -1,0 +1,148 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/leversync/leversync/store/unified"
+)
+
+// Lineage is where a record comes from, and what became of it.
+type Lineage struct {
+	Connector  Connector
+	Scope      unified.Scope
+	Record     Record       // as the API gives it, Raw with it
+	CreatedAt  time.Time    // here
+	Parent     string       // Lever's id of what it hangs on; "" for nothing
+	Run        *Run         // the one that wrote its last change; nil: no longer known
+	Calls      []Call       // of that run: the last ones before the change that served the scope, newest first
+	Runs       []Run        // of its stream since it was first written, newest first: each looked at it, or at what tells of it
+	Quarantine *Quarantined // a newer version of it that was set aside
+}
+
+// lineageRuns and lineageCalls bound what is shown.
+const (
+	lineageRuns  = 10
+	lineageCalls = 3
+)
+
+// found is where a record is.
+type found struct {
+	ConnectorID uuid.UUID
+	ID          uuid.UUID
+	Scope       string
+}
+
+// FindRecords finds records by their id or by Lever's, of one connector or, with the zero id, of all.
+func (s *Store) FindRecords(ctx context.Context, connector uuid.UUID, id string) ([]Lineage, error) {
+	var out []Lineage
+	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT id FROM connectors WHERE $1::uuid IS NULL OR id = $1`, nilID(connector))
+		if err != nil {
+			return err
+		}
+		connectors, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+		if err != nil {
+			return err
+		}
+		sql, args := findSQL(connectors, id)
+		places, err := many[found](ctx, tx, sql, args...)
+		if err != nil {
+			return err
+		}
+		for _, p := range places {
+			l, err := s.lineage(ctx, tx, p)
+			if err != nil {
+				return err
+			}
+			out = append(out, l)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// findSQL looks for a record in all tables by their keys: Lever's id, which no index has, makes ours, connector by connector.
+func findSQL(connectors []uuid.UUID, id string) (string, []any) {
+	parts, args := make([]string, len(unified.Scopes)), []any{connectors}
+	for i, sc := range unified.Scopes {
+		var ids []uuid.UUID
+		if own, err := uuid.Parse(id); err == nil {
+			ids = append(ids, own)
+		}
+		for _, c := range connectors {
+			ids = append(ids, unified.ID(c, sc, id))
+		}
+		args = append(args, ids)
+		parts[i] = fmt.Sprintf(`SELECT connector_id, id, '%s' AS scope FROM %s WHERE id = ANY($%d) AND connector_id = ANY($1)`, sc, sc.Table(), i+2)
+	}
+	return strings.Join(parts, "\nUNION ALL\n") + "\nORDER BY 1, 3 LIMIT 50", args
+}
+
+func (s *Store) lineage(ctx context.Context, tx pgx.Tx, p found) (Lineage, error) {
+	l := Lineage{Scope: unified.Scope(p.Scope)}
+	recs, err := s.read(ctx, tx, ReadQuery{Connector: p.ConnectorID, Scope: l.Scope, IDs: []uuid.UUID{p.ID}, Deleted: true, Raw: true})
+	if err != nil {
+		return l, err
+	}
+	if len(recs) == 0 {
+		return l, ErrNotFound
+	}
+	l.Record = recs[0]
+	if l.Connector, err = one[Connector](ctx, tx, `SELECT `+connectorColumns+` FROM connectors WHERE id = $1`, p.ConnectorID); err != nil {
+		return l, err
+	}
+	if err := tx.QueryRow(ctx, fmt.Sprintf(`SELECT created_at, parent FROM %s WHERE connector_id = $1 AND id = $2`, l.Scope.Table()), p.ConnectorID, p.ID).Scan(&l.CreatedAt, &l.Parent); err != nil {
+		return l, err
+	}
+	if err := s.lineageWork(ctx, tx, &l); err != nil {
+		return l, err
+	}
+	list, err := many[Quarantined](ctx, tx, `SELECT connector_id, scope, key, parent, reason, run_id, first_seen_at, last_seen_at FROM quarantine
+WHERE connector_id = $1 AND scope = $2 AND key = $3`, p.ConnectorID, p.Scope, quarantineKey(l.Record.RemoteID))
+	if len(list) > 0 {
+		l.Quarantine = &list[0]
+	}
+	return l, err
+}
+
+// lineageWork finds the runs and calls. A transaction's time is its start, and a page's is written after it was read: the
+// last call that ended before the change, in the run that was under way, brought it.
+func (s *Store) lineageWork(ctx context.Context, tx pgx.Tx, l *Lineage) error {
+	const columns = `id, connector_id, stream, scopes, kind, state, started_at, ended_at, calls, bound, polled, swept, throttled, wait_ms, read, written, deleted, quarantined, sanitized, error`
+	var err error
+	if l.Runs, err = many[Run](ctx, tx, `SELECT `+columns+` FROM runs WHERE connector_id = $1 AND $2 = ANY(scopes) AND coalesce(ended_at, 'infinity') >= $3
+ORDER BY started_at DESC LIMIT $4`, l.Connector.ID, string(l.Scope), l.CreatedAt, lineageRuns); err != nil {
+		return err
+	}
+	runs, err := many[Run](ctx, tx, `SELECT `+columns+` FROM runs WHERE connector_id = $1 AND $2 = ANY(scopes) AND started_at <= $3::timestamptz + interval '1 millisecond'
+    AND coalesce(ended_at, 'infinity') >= $3 ORDER BY started_at DESC LIMIT 1`, l.Connector.ID, string(l.Scope), l.Record.ModifiedAt)
+	if err != nil || len(runs) == 0 {
+		return err
+	}
+	l.Run = &runs[0]
+	l.Calls, err = many[Call](ctx, tx, `SELECT * FROM calls WHERE connector_id = $1 AND run_id = $2 AND started_at BETWEEN $3::timestamptz AND $4::timestamptz + interval '1 millisecond'
+ORDER BY started_at DESC, id DESC LIMIT $5`, l.Connector.ID, l.Run.ID, l.Run.StartedAt, l.Record.ModifiedAt, lineageCalls)
+	return err
+}
+
+// Body is the record's fields as JSON, by their names in the API.
+func (r Record) Body() (json.RawMessage, error) {
+	out := map[string]any{"id": r.ID, "remote_id": r.RemoteID, "modified_at": unified.NewTime(r.ModifiedAt)}
+	if r.DeletedAt != nil {
+		out["deleted_at"] = unified.NewTime(*r.DeletedAt)
+	}
+	for name, v := range r.Fields {
+		if at, ok := v.(*time.Time); ok {
+			v = unified.NewTime(*at)
+		}
+		out[name] = v
+	}
+	return json.Marshal(out)
+}
