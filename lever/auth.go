@@ -2,6 +2,7 @@ package lever
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 )
@@ -11,8 +12,9 @@ type Authorizer interface {
 	// Authorize sets the request's Authorization header.
 	Authorize(ctx context.Context, req *http.Request) error
 	// Refresh is asked, after a 401, for a credential other than rejected, which is what Authorize had
-	// sent, without its scheme. ErrUnauthorized: there is none.
-	Refresh(ctx context.Context, rejected string) error
+	// sent, without its scheme. fresh: Lever has made it just now, and to refuse it is the last word; one that
+	// was merely found may have ended, too. ErrUnauthorized: there is none.
+	Refresh(ctx context.Context, rejected string) (fresh bool, err error)
 }
 
 // APIKey authorizes with a key that the customer made in Lever: Basic, the key as user, no password.
@@ -25,7 +27,7 @@ func (k apiKey) Authorize(_ context.Context, req *http.Request) error {
 	return nil
 }
 
-func (apiKey) Refresh(context.Context, string) error { return ErrUnauthorized }
+func (apiKey) Refresh(context.Context, string) (bool, error) { return false, ErrUnauthorized }
 
 // TokenSource keeps the tokens of one connector. Safe for concurrent use, by many processes too:
 // whoever implements it sees to it that a refresh token is used once.
@@ -33,7 +35,7 @@ type TokenSource interface {
 	// Token is the current token, renewed when it is about to expire.
 	Token(ctx context.Context) (Token, error)
 	// Renew gives a token whose access token is not rejectedAccess: one that somebody else has got in
-	// the meantime, or a new one.
+	// the meantime (Found), or a new one.
 	Renew(ctx context.Context, rejectedAccess string) (Token, error)
 }
 
@@ -51,15 +53,15 @@ func (o oauth) Authorize(ctx context.Context, req *http.Request) error {
 	return nil
 }
 
-func (o oauth) Refresh(ctx context.Context, rejected string) error {
+func (o oauth) Refresh(ctx context.Context, rejected string) (bool, error) {
 	t, err := o.source.Renew(ctx, rejected)
 	if err != nil {
-		return tokenError(err)
+		return false, tokenError(err)
 	}
 	if t.Access == "" || string(t.Access) == rejected {
-		return ErrUnauthorized
+		return false, ErrUnauthorized
 	}
-	return nil
+	return !t.Found, nil
 }
 
 // tokenError lets what is known through; anything else, as a database that is away, is worth another try.
@@ -68,6 +70,30 @@ func tokenError(err error) error {
 		return err
 	}
 	return &TransportError{Path: "token", Err: err}
+}
+
+// maxRenewals is how often one call is sent again with another credential. More than one is needed only where those
+// that were found had ended as well.
+const maxRenewals = 3
+
+// renewing sends a call by way of once, and again with another credential as long as that may cure a 401. once returns
+// the credential that was refused.
+func (c *Client) renewing(ctx context.Context, once func() (rejected string, err error)) error {
+	rejected, err := once()
+	for try := 0; errors.Is(err, ErrUnauthorized) && rejected != "" && try < maxRenewals; try++ {
+		fresh, rerr := c.auth.Refresh(ctx, rejected)
+		if errors.Is(rerr, ErrUnauthorized) {
+			return err
+		}
+		if rerr != nil {
+			return rerr
+		}
+		rejected, err = once()
+		if fresh {
+			return err
+		}
+	}
+	return err
 }
 
 // credential is what the request was authorized with, without its scheme.

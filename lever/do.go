@@ -28,22 +28,18 @@ type request struct {
 	decode func(body []byte) (records int, err error)
 }
 
-// do makes the one call that r is; it makes a second one after a 401 that a new token may cure, and to
+// do makes the one call that r is; it makes another one after a 401 that a new token may cure, and to
 // follow a redirect that stays on the same host. The Call is that of the last one sent.
 func (c *Client) do(ctx context.Context, r request) (Call, error) {
 	if r.err != nil {
 		return Call{}, r.err
 	}
-	call, sent, err := c.once(ctx, r)
-	if errors.Is(err, ErrUnauthorized) && sent.rejected != "" {
-		if rerr := c.auth.Refresh(ctx, sent.rejected); rerr != nil {
-			if errors.Is(rerr, ErrUnauthorized) {
-				return call, err
-			}
-			return call, rerr
-		}
+	var call Call
+	var sent aftermath
+	err := c.renewing(ctx, func() (_ string, err error) {
 		call, sent, err = c.once(ctx, r)
-	}
+		return sent.rejected, err
+	})
 	if sent.redirect != nil {
 		r.target = sent.redirect
 		call, _, err = c.once(ctx, r)

@@ -26,16 +26,12 @@ func (c *Client) Download(ctx context.Context, location string) (io.ReadCloser, 
 		return nil, nil, err
 	}
 	r := request{endpoint: endpoint{template: template}, target: target}
-	body, header, rejected, err := c.openOnce(ctx, r)
-	if errors.Is(err, ErrUnauthorized) && rejected != "" {
-		if rerr := c.auth.Refresh(ctx, rejected); rerr != nil {
-			if errors.Is(rerr, ErrUnauthorized) {
-				return nil, nil, err
-			}
-			return nil, nil, rerr
-		}
-		body, header, _, err = c.openOnce(ctx, r)
-	}
+	var body *download
+	var header http.Header
+	err = c.renewing(ctx, func() (rejected string, err error) {
+		body, header, rejected, err = c.openOnce(ctx, r)
+		return rejected, err
+	})
 	if err != nil {
 		return nil, nil, err
 	}

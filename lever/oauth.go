@@ -37,6 +37,7 @@ type Token struct {
 	Refresh   Secret // "": without offline_access there is none
 	ExpiresAt time.Time
 	Scope     string // space separated, as granted
+	Found     bool   // of TokenSource.Renew: somebody else had got it, at whatever time
 }
 
 // OAuthError is a refusal of the token endpoint, as RFC 6749 has it.

@@ -202,7 +202,7 @@ func (r *rotating) Authorize(_ context.Context, req *http.Request) error {
 	req.Header.Set("Authorization", "Bearer t"+string(rune('0'+r.n)))
 	return nil
 }
-func (r *rotating) Refresh(context.Context, string) error { r.n++; return nil }
+func (r *rotating) Refresh(context.Context, string) (bool, error) { r.n++; return true, nil }
 
 func TestAddNote(t *testing.T) {
 	t.Parallel()

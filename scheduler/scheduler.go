@@ -135,11 +135,13 @@ func (s *Scheduler) claim(ctx context.Context) error {
 			return err
 		}
 		for _, d := range due {
+			s.cfg.Store.Failpoint(store.PointClaimed, d.ConnectorID, d.Scope)
 			if err := s.queue.Enqueue(ctx, task.Sync{ConnectorID: d.ConnectorID, Scope: d.Scope, DueAt: &d.DueAt},
 				task.Options{ID: task.SlotID(d.ConnectorID, d.Scope, d.DueAt.UnixMilli())}); err != nil {
 				return err
 			}
 			s.Claimed.Add(1)
+			s.cfg.Store.Failpoint(store.PointEnqueued, d.ConnectorID, d.Scope)
 		}
 		if len(due) < batch {
 			return nil

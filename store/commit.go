@@ -21,6 +21,7 @@ var ErrFenced = errors.New("store: the lease went to another worker")
 
 // Tx is one transaction of a lease holder: records, cursor, counters and call log together or not at all.
 type Tx struct {
+	store   *Store
 	tx      pgx.Tx
 	lease   Lease
 	careful bool // a value was refused: write one record at a time, and set aside what is refused
@@ -87,7 +88,7 @@ func (s *Store) commitOnce(ctx context.Context, l Lease, careful bool, fn func(c
 	if err := checkFence(ctx, ptx, l); err != nil {
 		return Counts{}, err
 	}
-	t := &Tx{tx: ptx, lease: l, careful: careful, scopes: map[unified.Scope]*scopeCounts{}}
+	t := &Tx{store: s, tx: ptx, lease: l, careful: careful, scopes: map[unified.Scope]*scopeCounts{}}
 	if err := fn(ctx, t); err != nil {
 		return Counts{}, err
 	}
@@ -95,8 +96,15 @@ func (s *Store) commitOnce(ctx context.Context, l Lease, careful bool, fn func(c
 		return Counts{}, err
 	}
 	t.counts.Result = t.result()
-	return t.counts, ptx.Commit(ctx)
+	t.failpoint(PointWritten)
+	err = ptx.Commit(ctx)
+	if err == nil {
+		t.failpoint(PointCommitted)
+	}
+	return t.counts, err
 }
+
+func (t *Tx) failpoint(point string) { t.store.Failpoint(point, t.lease.Connector, t.lease.Stream) }
 
 // checkFence locks the stream's row: whoever holds a newer fence waits for us, or we are refused.
 func checkFence(ctx context.Context, q querier, l Lease) error {

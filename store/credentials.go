@@ -111,6 +111,7 @@ func (s *Store) credential(ctx context.Context, q querier, id uuid.UUID, suffix 
 // the lock goes.
 func (s *Store) RenewCredential(ctx context.Context, id uuid.UUID, refused string, renew func(context.Context, Credential) (Credential, error)) (Credential, error) {
 	var out Credential
+	renewed := false
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		// The row stays locked while Lever is asked, which may take longer than a lease.
 		if _, err := tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '1min'`); err != nil {
@@ -124,10 +125,13 @@ func (s *Store) RenewCredential(ctx context.Context, id uuid.UUID, refused strin
 			out = cur
 			return nil
 		}
+		s.Failpoint(PointRenewing, id, "")
 		fresh, err := renew(ctx, cur)
 		if err != nil {
 			return err
 		}
+		s.Failpoint(PointRenewed, id, "")
+		renewed = true
 		fresh.Kind = cur.Kind
 		if fresh.Refresh == "" {
 			fresh.Refresh = cur.Refresh
@@ -135,5 +139,8 @@ func (s *Store) RenewCredential(ctx context.Context, id uuid.UUID, refused strin
 		out = fresh
 		return s.saveCredential(ctx, tx, id, fresh)
 	})
+	if err == nil && renewed {
+		s.Failpoint(PointSaved, id, "")
+	}
 	return out, err
 }

@@ -253,6 +253,7 @@ FROM (SELECT r.started_at, u.scope FROM runs r, unnest(r.scopes) u(scope) WHERE 
 LEFT JOIN unnest($5::text[], $6::text[]) f(scope, reason) USING (scope)
 WHERE cs.connector_id = $1 AND cs.scope = r.scope`,
 		l.Connector, l.RunID, state, o.Reason, names, reasons)
+	t.failpoint(PointFinishing)
 	return err
 }
 

@@ -51,7 +51,7 @@ func (s *Store) commitOutsideOnce(ctx context.Context, connector uuid.UUID, stre
 	if tag.RowsAffected() == 0 {
 		return Counts{}, ErrNotFound
 	}
-	t := &Tx{tx: ptx, lease: Lease{Connector: connector, Stream: stream}, careful: careful, scopes: map[unified.Scope]*scopeCounts{}}
+	t := &Tx{store: s, tx: ptx, lease: Lease{Connector: connector, Stream: stream}, careful: careful, scopes: map[unified.Scope]*scopeCounts{}}
 	if err := fn(ctx, t); err != nil {
 		return Counts{}, err
 	}

@@ -200,5 +200,8 @@ WHERE connector_id = $1 AND deleted_at IS NULL AND `, sc.Table())+cond, append([
 	n := t.scope(sc)
 	n.records -= tag.RowsAffected()
 	n.done.Deleted += tag.RowsAffected()
+	if tag.RowsAffected() > 0 {
+		t.failpoint(PointSwept)
+	}
 	return nil
 }

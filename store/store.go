@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -47,6 +48,8 @@ type Config struct {
 	StatementTimeout time.Duration
 	// LeaseFor is how long a lease holds without renewal; 0 means DefaultLease. All processes must agree.
 	LeaseFor time.Duration
+	// Failpoint is told of each failpoint that the process comes to, so that a test can end it there; nil in life.
+	Failpoint func(point string, connector uuid.UUID, of string)
 }
 
 // Store is leversync's Postgres. Safe for concurrent use.
@@ -54,6 +57,8 @@ type Store struct {
 	pool     *pgxpool.Pool
 	keys     *Keyring
 	leaseFor time.Duration
+
+	failpoint func(point string, connector uuid.UUID, of string) // nil outside of tests
 }
 
 // searchPath makes plain table names mean ours.
@@ -90,7 +95,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: connect: %w", err)
 	}
-	return &Store{pool: pool, keys: c.Keys, leaseFor: c.LeaseFor}, nil
+	return &Store{pool: pool, keys: c.Keys, leaseFor: c.LeaseFor, failpoint: c.Failpoint}, nil
 }
 
 // redactParse drops what pgx says of the connection string: it may hold the password.

@@ -21,8 +21,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leversync/leversync/scheduler"
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/storetest"
 	"github.com/leversync/leversync/worker"
@@ -31,7 +33,9 @@ import (
 const (
 	childEnv      = "LEVERSYNC_TEST_CHILD" // the child's name: this process is to be a worker
 	childLeaseEnv = "LEVERSYNC_TEST_LEASE"
-	childTimeout  = 60 * time.Second // for starting and for ending; generous, for a busy machine
+	childPointEnv = "LEVERSYNC_TEST_FAILPOINT" // "point stream": where it ends as by a crash; the stream "*" is any
+	childWholeEnv = "LEVERSYNC_TEST_WHOLE"     // set: it schedules, too
+	childTimeout  = 60 * time.Second           // for starting and for ending; generous, for a busy machine
 )
 
 // runChild is a worker process: it says on standard output that it is ready, works until SIGTERM or until its
@@ -59,7 +63,7 @@ func childMain() error {
 	if err != nil {
 		return err
 	}
-	s, err := store.Open(ctx, store.Config{URL: os.Getenv("DATABASE_URL"), Keys: keys, LeaseFor: lease})
+	s, err := store.Open(ctx, store.Config{URL: os.Getenv("DATABASE_URL"), Keys: keys, LeaseFor: lease, Failpoint: doom(os.Getenv(childPointEnv))})
 	if err != nil {
 		return err
 	}
@@ -75,10 +79,31 @@ func childMain() error {
 	if err := w.Start(); err != nil {
 		return err
 	}
+	var roles sync.WaitGroup
+	if os.Getenv(childWholeEnv) != "" {
+		roles.Go(func() {
+			_ = scheduler.New(scheduler.Config{Store: s, Redis: rdb, Log: log, Tick: 100 * time.Millisecond, Grace: 2 * time.Second}).Run(ctx)
+		})
+	}
 	fmt.Println("ready")
 	<-ctx.Done()
+	roles.Wait()
 	w.Shutdown()
 	return json.NewEncoder(os.Stdout).Encode(map[string]int64{"fenced": w.Metrics().Fenced.Load(), "calls": w.Metrics().Calls.Load()})
+}
+
+// doom ends this process at the point of spec as a crash would; nil where there is none.
+func doom(spec string) func(string, uuid.UUID, string) {
+	point, stream, there := strings.Cut(spec, " ")
+	if !there {
+		return nil
+	}
+	return func(at string, _ uuid.UUID, of string) {
+		if at == point && (stream == "*" || of == stream) {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {} // not one instruction more
+		}
+	}
 }
 
 // child is a worker in a process of its own.
@@ -97,7 +122,7 @@ type child struct {
 
 // spawn starts a worker process and waits until it works. Its connections to Postgres bear its name, for the
 // audit. It is killed when the test ends.
-func (e *env) spawn(name string, lease time.Duration) *child {
+func (e *env) spawn(name string, lease time.Duration, env ...string) *child {
 	e.t.Helper()
 	c := &child{t: e.t, name: name, exited: make(chan struct{})}
 	program, err := os.Executable()
@@ -108,6 +133,7 @@ func (e *env) spawn(name string, lease time.Duration) *child {
 	c.cmd.Env = append(os.Environ(), childEnv+"="+name, childLeaseEnv+"="+lease.String(),
 		"DATABASE_URL="+e.database()+"&"+url.QueryEscape(workerSetting)+"="+name, "REDIS_URL="+e.redis.URL, "LEVER_API_URL="+e.url,
 		"LEVERSYNC_ENCRYPTION_KEY="+storetest.EncryptionKey)
+	c.cmd.Env = append(c.cmd.Env, env...)
 	c.cmd.Stderr = c
 	in, err1 := c.cmd.StdinPipe()
 	out, err2 := c.cmd.StdoutPipe()
@@ -228,6 +254,7 @@ type crew struct {
 	lease time.Duration
 	made  int
 	alive map[int]*child
+	env   []string // of those that are hired
 }
 
 // crew starts n worker processes.
@@ -243,7 +270,7 @@ func (e *env) crew(n int, lease time.Duration) *crew {
 func (c *crew) hire() *child {
 	c.e.t.Helper()
 	c.made++
-	w := c.e.spawn(fmt.Sprintf("w%d", c.made), c.lease)
+	w := c.e.spawn(fmt.Sprintf("w%d", c.made), c.lease, c.env...)
 	c.alive[w.pid()] = w
 	return w
 }

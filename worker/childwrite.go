@@ -16,6 +16,7 @@ type mapper = mapping.Mapper
 // write commits a group of results: records, what is gone from each list, what is done, and the calls.
 func (p *pipeline) write(ctx context.Context, group []result, f flags) error {
 	r := p.childRun
+	r.w.store.Failpoint(store.PointFetched, r.connector.ID, r.stream.name)
 	calls := r.rec.take() // those that brought nothing
 	for _, res := range group {
 		calls = append(calls, res.calls...)

@@ -115,7 +115,9 @@ func (t *tokens) Token(ctx context.Context) (lever.Token, error) {
 
 // Renew replaces the token that Lever refused, unless another process has done so already.
 func (t *tokens) Renew(ctx context.Context, refused string) (lever.Token, error) {
+	found := true
 	c, err := t.store.RenewCredential(ctx, t.connector, refused, func(ctx context.Context, cur store.Credential) (store.Credential, error) {
+		found = false
 		tok, err := t.oauth.Refresh(ctx, cur.Refresh)
 		t.renewed(err)
 		if err != nil {
@@ -130,7 +132,9 @@ func (t *tokens) Renew(ctx context.Context, refused string) (lever.Token, error)
 	if err != nil {
 		return lever.Token{}, err
 	}
-	return t.keep(c), nil
+	tok := t.keep(c)
+	tok.Found = found
+	return tok, nil
 }
 
 func (t *tokens) keep(c store.Credential) lever.Token {

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"sort"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,7 +167,7 @@ func (e *env) wait(at time.Time) {
 			return
 		}
 		if time.Now().After(deadline) {
-			e.t.Fatalf("still waiting for %+v", waiting)
+			e.t.Fatalf("still waiting for %+v\n%s", waiting, strings.Join(e.stuck(), "\n"))
 		}
 		select {
 		case <-e.t.Context().Done():

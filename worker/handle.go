@@ -66,7 +66,9 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 	if due, err = w.store.Request(ctx, c.ID, []unified.Scope{sc}, due); err != nil {
 		return err
 	}
-	return w.advance(ctx, c, sc, enabled, due)
+	err = w.advance(ctx, c, sc, enabled, due)
+	w.store.Failpoint(store.PointAck, c.ID, streamOf[sc].name)
+	return err
 }
 
 // fanOut makes one task for each scope that is on, all due at the same moment: they share traversals.
@@ -144,7 +146,9 @@ func (w *Worker) later(ctx context.Context, c store.Connector, sc unified.Scope,
 	if st.LastStartedAt == nil {
 		queue = task.QueueBackfill
 	}
-	return w.queue.Enqueue(context.WithoutCancel(ctx), task.Sync{ConnectorID: c.ID, Scope: string(sc), DueAt: &due}, task.Options{Queue: queue, In: in})
+	err := w.queue.Enqueue(context.WithoutCancel(ctx), task.Sync{ConnectorID: c.ID, Scope: string(sc), DueAt: &due}, task.Options{Queue: queue, In: in})
+	w.store.Failpoint(store.PointSuccessor, c.ID, streamOf[sc].name)
+	return err
 }
 
 // run takes the stream's lease and runs a slice of it. Its errors: *yield when there is more to do, ErrHeld,
@@ -161,6 +165,7 @@ func (w *Worker) run(ctx context.Context, c store.Connector, st *stream, enabled
 	if err != nil {
 		return err
 	}
+	w.store.Failpoint(store.PointAcquired, c.ID, st.name)
 	s := &slice{
 		w: w, conn: k, connector: c, stream: st, lease: lease, state: state, enabled: enabled,
 		until: time.Now().Add(w.cfg.Slice),
@@ -184,9 +189,13 @@ func (w *Worker) run(ctx context.Context, c store.Connector, st *stream, enabled
 	if ferr := s.flush(bg); ferr != nil {
 		s.log.WarnContext(ctx, "calls not logged", "error", ferr)
 	}
+	if err == nil {
+		w.store.Failpoint(store.PointFinished, c.ID, st.name)
+	}
 	if rerr := w.store.Release(bg, lease, wake); rerr != nil {
 		return errors.Join(err, rerr)
 	}
+	w.store.Failpoint(store.PointReleased, c.ID, st.name)
 	if err == nil {
 		w.wakeDependents(bg, c, st, enabled)
 	}
@@ -249,6 +258,7 @@ func (s *slice) begin(ctx context.Context) error {
 	s.state.Cursor, s.state.Interrupted = nil, false
 	now := time.Now()
 	s.state.RunStartedAt = &now
+	s.w.store.Failpoint(store.PointBegun, s.connector.ID, s.stream.name)
 	s.log.DebugContext(ctx, "run begun", "run_id", s.lease.RunID, "kind", kind)
 	return nil
 }

@@ -207,7 +207,14 @@ func runEEO(ctx context.Context, s *slice) (store.Outcome, error) {
 		note, err = s.sweep(ctx, tx, c, unified.EEOCs, c.Page)
 		return err
 	})
-	return store.Outcome{State: "done", Reason: note, Full: c.Full, Pages: c.Page}, err
+	return store.Outcome{State: "done", Reason: note, Full: s.whole(c), Pages: c.Page}, err
+}
+
+// whole reports whether the run counts as a traversal of the whole list. One that a worker died in proves no
+// absence: after it the whole list is due still, or what was deleted meanwhile would stay until the next one. A first
+// sync has nothing to prove.
+func (s *slice) whole(c cursor) bool {
+	return c.Full && (!s.state.Interrupted || s.state.LastStartedAt == nil)
 }
 
 // fullDue reports whether the whole list must be read: for the first time, when asked to, and once in

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
 
 	"github.com/leversync/leversync/store/storetest"
 )
@@ -15,7 +16,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" { // not a test, but a worker that a test has started and will kill
 		os.Exit(runChild())
 	}
-	storetest.Main(m)
+	storetest.Main(m, goleak.Cleanup(func(code int) {
+		ledger.print(os.Stdout)
+		os.Exit(code)
+	}))
 }
 
 // quietRedis drops what the Redis client logs beside the errors that it returns: tests take Redis away.

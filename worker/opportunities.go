@@ -51,7 +51,7 @@ func runOpportunities(ctx context.Context, s *slice) (store.Outcome, error) {
 			return store.Outcome{}, err
 		}
 	}
-	return store.Outcome{State: "done", Reason: o.cursor.Note, Full: o.cursor.Full, Pages: o.cursor.Page, DeletionsUntil: o.cursor.DeletionsUntil}, nil
+	return store.Outcome{State: "done", Reason: o.cursor.Note, Full: o.whole(o.cursor), Pages: o.cursor.Page, DeletionsUntil: o.cursor.DeletionsUntil}, nil
 }
 
 type opportunities struct {

@@ -152,9 +152,10 @@ func (c *crew) survived() {
 	}
 }
 
-// gate stands between the worker processes and Postgres. It is open when it is made.
+// gate stands between the worker processes and Postgres, or Lever. It is open when it is made.
 type gate struct {
 	target string
+	addr   string // where it listens
 
 	mu    sync.Mutex
 	down  bool
@@ -169,13 +170,20 @@ func newGate(e *env) *gate {
 	if err != nil {
 		e.t.Fatal(err)
 	}
+	g := openGate(e, u.Host)
+	u.Host = g.addr
+	e.dbURL = u.String()
+	return g
+}
+
+// openGate makes a gate before an address, and opens it. It listens at addr until the test ends.
+func openGate(e *env, target string) *gate {
+	e.t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	g := &gate{target: u.Host, conns: map[net.Conn]bool{}}
-	u.Host = l.Addr().String()
-	e.dbURL = u.String()
+	g := &gate{target: target, addr: l.Addr().String(), conns: map[net.Conn]bool{}}
 	g.wg.Go(func() {
 		for {
 			in, err := l.Accept()

@@ -57,7 +57,7 @@ func runPostings(ctx context.Context, s *slice) (store.Outcome, error) {
 		}
 		return nil
 	})
-	return store.Outcome{State: "done", Reason: p.cursor.Note, Full: p.cursor.Full, Pages: p.cursor.Page, DeletionsUntil: p.cursor.DeletionsUntil}, err
+	return store.Outcome{State: "done", Reason: p.cursor.Note, Full: p.whole(p.cursor), Pages: p.cursor.Page, DeletionsUntil: p.cursor.DeletionsUntil}, err
 }
 
 type postings struct {

@@ -53,6 +53,7 @@ func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c
 			s.rec.put(f.calls)
 			return f.err
 		}
+		s.w.store.Failpoint(store.PointFetched, s.connector.ID, s.stream.name)
 		to := *c
 		to.Token, to.Page, to.Seen = f.page.Next, c.Page+1, c.Seen+len(f.page.Items)
 		if f.page.Next == "" {

@@ -103,6 +103,7 @@ func (wr *Writer) do(ctx context.Context, in store.NewWrite, d deed, send func(c
 	if a.row.State == store.WriteConfirmed {
 		return replyOf(a.row, a.row.Reply)
 	}
+	a.failpoint(store.PointWriteClaimed)
 	ctx = a.context(ctx, d)
 	defer a.flush(ctx)
 	reply, err := a.carry(ctx, d, send)
@@ -164,6 +165,7 @@ func (a *attempt) send(ctx context.Context, d deed, send func(context.Context, *
 	if a.row, err = a.wr.w.store.SendWrite(ctx, a.row); err != nil {
 		return err
 	}
+	a.failpoint(store.PointWriteSending)
 	id, err := send(ctx, a.client())
 	if _, unknown := errors.AsType[*lever.OutcomeError](err); unknown {
 		found, ferr := a.lookUp(ctx, d)
@@ -175,11 +177,13 @@ func (a *attempt) send(ctx context.Context, d deed, send func(context.Context, *
 	if err != nil {
 		return err
 	}
+	a.failpoint(store.PointWriteAnswered)
 	row, err := a.wr.w.store.AnswerWrite(ctx, a.row, id)
 	if err != nil && !errors.Is(err, store.ErrRemoteTaken) {
 		return &store.UnsettledError{RetryAfter: time.Second, Err: err}
 	}
 	a.row = row
+	a.failpoint(store.PointWriteNoted)
 	return err
 }
 
@@ -247,9 +251,13 @@ func (a *attempt) commit(ctx context.Context, stream string, fn func(context.Con
 	})
 	if err != nil {
 		a.rec.put(calls)
+		return reply, err
 	}
-	return reply, err
+	a.failpoint(store.PointWriteConfirmed)
+	return reply, nil
 }
+
+func (a *attempt) failpoint(point string) { a.wr.w.store.Failpoint(point, a.connector.ID, "") }
 
 // calls are those made since the last time; they belong to no run.
 func (a *attempt) calls() []store.Call {
