@@ -21,7 +21,7 @@ ifneq ($(filter-out 0 no false,$(KEEP)),)
 DEMO_FLAGS  += --keep
 endif
 
-.PHONY: help build test fuzz mutants demo lint vuln fmt clean
+.PHONY: help build test fuzz nemesis mutants demo lint vuln fmt clean
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-7s %s\n' "$$name" "$$does"; done
@@ -34,6 +34,11 @@ test: ## run all tests, races watched, on a Postgres and a Redis started for the
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+nemesis: ## kill, freeze, cut off, flush, and lie to it for a quarter of an hour (LEVERSYNC_NEMESIS_SEED=1 repeats)
+	LEVERSYNC_NEMESIS=1 deploy/services.sh run --fast -- $(GO) test ./worker -count=1 -timeout 60m -v \
+		-run '^(TestNemesis.*|TestACrash.*|TestARevoked.*|TestKilledWorkers.*|TestAFrozenWorker.*|TestAFlushedRedis.*|TestARedisThat.*|TestCutConnections.*|TestAPostgresThat.*|TestInterrupted.*)$$' \
+		| grep -vE '^(=== |time=| +[a-z_]+_test.go:[0-9]+: (services|Lever|hour))'
 
 mutants: ## take each safeguard out of a copy of the tree, and see a test fail
 	deploy/services.sh run --fast -- .ci/mutants

@@ -38,12 +38,18 @@ func decodePage[T any](body []byte) (items []Item[T], env envelope, err error) {
 		case body[i] == '[':
 			return decodeItems(body, i, &items)
 		case body[i] == '{':
-			return object(body, i, func(key string, i int) (int, error) {
+			found := false
+			end, err := object(body, i, func(key string, i int) (int, error) {
 				if key == "eeoResponses" && i < len(body) && body[i] == '[' {
+					found = true
 					return decodeItems(body, i, &items)
 				}
 				return skip(body, i)
 			})
+			if err == nil && !found { // as an empty list it would say that all records are gone
+				err = malformed(wrongData)
+			}
+			return end, err
 		case bytes.HasPrefix(body[i:], []byte("null")):
 			return i + len("null"), nil
 		}

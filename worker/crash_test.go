@@ -69,11 +69,10 @@ func (e *env) taken(holds []hold, limit time.Duration) {
 
 func TestKilledWorkersCostABatchAtMost(t *testing.T) {
 	t.Parallel()
-	n, lease := 300, brief
+	n, lease, kills := amount(300, 3000), brief, amount(20, 200)
 	if large() {
 		n, lease = 5000, store.DefaultLease
 	}
-	const kills = 20
 	e := newEnv(t, levertest.Config{Seed: 40, Opportunities: n, RatePerSecond: -1, Confidential: true, Latency: time.Millisecond}, fast)
 	e.audit()
 	at := points(t, kills, e, 1)
@@ -104,6 +103,7 @@ func TestKilledWorkersCostABatchAtMost(t *testing.T) {
 	extra := e.refetched()
 	t.Logf("%d kills at calls %v of %d, lease %s: %d calls made again, %.1f a kill; another worker took over within %s, %s on average; %s in all",
 		killed, at, e.calls(), lease, extra, float64(extra)/float64(killed), slowest.Round(time.Millisecond), (sum / time.Duration(killed)).Round(time.Millisecond), time.Since(began).Round(time.Second))
+	ledger.add("worker killed", tally{tried: killed, survived: killed, over: max(0, extra-killed*batch), failed: t.Failed(), note: fmt.Sprintf("%.1f calls made again for each", float64(extra)/float64(killed))})
 	if killed < kills*3/4 {
 		t.Errorf("%d workers killed before the sync was over, want %d", killed, kills)
 	}
@@ -143,7 +143,7 @@ func TestAKilledWorkerIsReplacedSoon(t *testing.T) {
 
 func TestAFrozenWorkerWritesNothingOnceReplaced(t *testing.T) {
 	t.Parallel()
-	n, lease, rounds := 300, brief, 3
+	n, lease, rounds := amount(300, 1500), brief, amount(3, 20)
 	if large() {
 		n, lease = 1000, store.DefaultLease
 	}
@@ -152,12 +152,14 @@ func TestAFrozenWorkerWritesNothingOnceReplaced(t *testing.T) {
 	at := points(t, rounds, e, 1)
 	c := e.crew(2, lease)
 	e.startScheduler()
+	frozen := 0
 	for _, n := range at {
 		e.reach(n)
 		w := c.awaitBusy()
 		if w == nil {
 			break
 		}
+		frozen++
 		holds := e.holds(w)
 		w.signal(syscall.SIGSTOP)
 		e.taken(holds, 15*time.Second)
@@ -173,6 +175,7 @@ func TestAFrozenWorkerWritesNothingOnceReplaced(t *testing.T) {
 	}
 	extra := e.refetched()
 	t.Logf("frozen %d times at calls %v: %d leases found lost, %d calls made again", rounds, at, fenced, extra)
+	ledger.add("zombie", tally{tried: frozen, survived: frozen, over: max(0, extra-rounds*2*batch), failed: t.Failed(), note: fmt.Sprintf("%d leases found lost; every stale write refused", fenced)})
 	if extra > rounds*2*batch { // what the frozen one had read, and what it reads until it learns that it lost
 		t.Errorf("%d calls made again after %d freezes, want at most %d each", extra, rounds, 2*batch)
 	}

@@ -232,7 +232,7 @@ func (e *env) checkScope(sc unified.Scope) {
 func (e *env) records(sc unified.Scope) map[string]map[string]any {
 	e.t.Helper()
 	out := map[string]map[string]any{}
-	for _, row := range storetest.Column[string](e.db, fmt.Sprintf(`SELECT to_jsonb(v) FROM (SELECT * FROM ats.%s WHERE connector_id = $1) v`, sc.Table()), e.conn.ID) {
+	for _, row := range storetest.Column[string](e.db, fmt.Sprintf(`SELECT to_jsonb(v) - 'raw' FROM (SELECT * FROM ats.%s WHERE connector_id = $1) v`, sc.Table()), e.conn.ID) {
 		var m map[string]any
 		if err := json.Unmarshal([]byte(row), &m); err != nil {
 			e.t.Fatal(err)

@@ -12,6 +12,14 @@ import (
 // long reports whether LEVERSYNC_NEMESIS asks for the nemesis in full (make nemesis), and not in its short form.
 func long() bool { return os.Getenv("LEVERSYNC_NEMESIS") != "" }
 
+// amount is how much of something a test does, in its short form and in the nemesis'.
+func amount(short, full int) int {
+	if long() {
+		return full
+	}
+	return short
+}
+
 // tally is what the nemesis did of one kind, and what came of it.
 type tally struct {
 	tried, survived, lost, duplicated, over int

@@ -108,7 +108,8 @@ func (n *nemesis) hour(hour int) {
 	for range 5 + n.rng.IntN(10) {
 		n.mutate()
 	}
-	n.reach(n.calls() + 1 + n.rng.IntN(30))
+	some := n.calls() + 1 + n.rng.IntN(30)
+	n.until("Lever has counted some calls, or all is served", time.Minute, func() bool { return n.calls() >= some || n.done() })
 	undo()
 	for range 3 {
 		n.mutate()

@@ -50,10 +50,10 @@ const afterRedis = 60 * time.Second
 // TestAFlushedRedisLosesNothing: few slots for many tasks, so that most of what is due is in Redis alone.
 func TestAFlushedRedisLosesNothing(t *testing.T) {
 	t.Parallel()
-	const connectors, n = 6, 20
+	connectors, n := amount(6, 12), 20
 	e := bareEnv(t, levertest.Config{Seed: 50, Opportunities: n, Postings: 3, RatePerSecond: -1, Confidential: true, Latency: time.Millisecond})
 	conns := e.link(connectors)
-	at := points(t, 3, e, connectors)
+	at := points(t, amount(3, 10), e, connectors)
 	for range 2 {
 		e.startWorker(worker.Config{Concurrency: 2})
 	}
@@ -68,14 +68,15 @@ func TestAFlushedRedisLosesNothing(t *testing.T) {
 	took := e.served(afterRedis)
 	t.Logf("flushed at calls %v of %d: the %d scopes left were served within %s", at, e.calls(), left, took.Round(time.Millisecond))
 	e.checkAll(conns)
+	ledger.add("Redis lost", tally{tried: len(at), survived: len(at), failed: t.Failed()})
 }
 
 func TestARedisThatCrashesLosesNothing(t *testing.T) {
 	t.Parallel()
-	const connectors, n = 6, 20
+	connectors, n := amount(6, 12), 20
 	e := bareEnv(t, levertest.Config{Seed: 51, Opportunities: n, Postings: 3, RatePerSecond: -1, Confidential: true, Latency: time.Millisecond})
 	conns := e.link(connectors)
-	at := points(t, 2, e, connectors)
+	at := points(t, amount(2, 10), e, connectors)
 	for range 2 {
 		e.startWorker(worker.Config{Concurrency: 2})
 	}
@@ -92,12 +93,13 @@ func TestARedisThatCrashesLosesNothing(t *testing.T) {
 	took := e.served(afterRedis)
 	t.Logf("Redis killed at calls %v of %d: all was served %s after it was back", at, e.calls(), took.Round(time.Millisecond))
 	e.checkAll(conns)
+	ledger.add("Redis lost", tally{tried: len(at), survived: len(at), failed: t.Failed()})
 }
 
 // TestCutConnectionsToPostgresLoseNothing: Postgres ends all connections, of workers and scheduler, again and again.
 func TestCutConnectionsToPostgresLoseNothing(t *testing.T) {
 	t.Parallel()
-	const n, cuts = 200, 5
+	n, cuts := 200, amount(5, 20)
 	e := newEnv(t, levertest.Config{Seed: 52, Opportunities: n, RatePerSecond: -1, Confidential: true, Latency: time.Millisecond}, fast)
 	e.audit()
 	at := points(t, cuts, e, 1)
@@ -111,17 +113,18 @@ func TestCutConnectionsToPostgresLoseNothing(t *testing.T) {
 	c.survived()
 	e.check()
 	e.checkAudit()
+	ledger.add("all connections to Postgres ended", tally{tried: len(at), survived: len(at), failed: t.Failed()})
 	t.Logf("all connections ended at calls %v of %d: done %s after the last, %d calls made again", at, e.calls(), took.Round(time.Millisecond), e.refetched())
 }
 
 // TestAPostgresThatIsAwayIsWaitedFor: no connection is to be had until long after all leases have run out.
 func TestAPostgresThatIsAwayIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	const n = 200
+	n := amount(200, 1000)
 	e := newEnv(t, levertest.Config{Seed: 53, Opportunities: n, RatePerSecond: -1, Confidential: true, Latency: time.Millisecond}, fast)
 	e.audit()
 	gate := newGate(e)
-	at := points(t, 2, e, 1)
+	at := points(t, amount(2, 20), e, 1)
 	c := e.crew(2, brief)
 	e.startScheduler()
 	for _, n := range at {
@@ -137,6 +140,7 @@ func TestAPostgresThatIsAwayIsWaitedFor(t *testing.T) {
 	c.survived()
 	e.check()
 	e.checkAudit()
+	ledger.add("Postgres away for longer than a lease", tally{tried: len(at), survived: len(at), failed: t.Failed()})
 	t.Logf("Postgres away at calls %v of %d: done %s after it was back, %d calls made again", at, e.calls(), took.Round(time.Millisecond), e.refetched())
 }
 

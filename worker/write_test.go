@@ -263,6 +263,7 @@ func TestInterruptedWritesMakeNoDuplicates(t *testing.T) {
 			t.Errorf("%s (%s): Lever has %d opportunities; want 1", key, name, len(made))
 		}
 	}
+	ledger.add("write interrupted", tally{tried: 100, survived: 100, failed: t.Failed()})
 	if n := storetest.Value[int](p.db, `SELECT count(*) FROM outbox WHERE state = 'confirmed'`); n != 100 {
 		t.Errorf("%d writes confirmed; want 100", n)
 	}
