@@ -69,6 +69,9 @@ func (p *process) dashboard() (*dashboard.Handler, error) {
 		Store: p.store, Log: p.log, PublicURL: publicURL(p.cfg), Version: strings.TrimPrefix(readBuild().Version, "v"),
 		SyncInterval: p.cfg.SyncInterval, RateLimit: p.cfg.RateLimit,
 		Depth: q.Depth,
+		Retry: func(ctx context.Context, c store.Connector, records []store.QuarantinedRecord, anyway bool) (int, error) {
+			return p.retryRecords(ctx, q, c, records, anyway)
+		},
 		Sync: func(ctx context.Context, c store.Connector, scopes []unified.Scope, full bool) error {
 			return p.askFor(ctx, q, c, scopes, full)
 		},
@@ -92,4 +95,18 @@ func (p *process) askFor(ctx context.Context, q *task.Queue, c store.Connector, 
 		return nil
 	}
 	return err
+}
+
+// retryRecords tries records of the quarantine again, and counts those that a sync reads again.
+func (p *process) retryRecords(ctx context.Context, q *task.Queue, c store.Connector, records []store.QuarantinedRecord, anyway bool) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, enqueueWait)
+	defer cancel()
+	done, err := retryQuarantined(ctx, p.store, q, c, records, anyway)
+	n := 0
+	for _, r := range done {
+		if r.Outcome == retryReread {
+			n++
+		}
+	}
+	return n, err
 }

@@ -22,9 +22,9 @@ type Config struct {
 	PublicURL string       // by which browsers reach us: https://sync.example.com
 	// Sync asks for scopes of a connector to be brought up to date now. With full everything is read again.
 	Sync func(ctx context.Context, c store.Connector, scopes []unified.Scope, full bool) error
-	// Retry tries a record of the quarantine again; store.ErrNotFound: it is not there any more. It returns what
-	// came of it, in a sentence. nil: there is no such button.
-	Retry func(ctx context.Context, c store.Connector, sc unified.Scope, key string) (string, error)
+	// Retry tries records of the quarantine again, and returns how many are read from Lever again by the sync that it
+	// starts. The others can't be stored by this version either, and stay; with anyway they are read again, too. nil: no such button.
+	Retry func(ctx context.Context, c store.Connector, records []store.QuarantinedRecord, anyway bool) (int, error)
 	// Depth counts the tasks of each queue by state; its error says which queues could not be read. nil: no such page.
 	Depth func() (map[string]map[string]int, error)
 	// Monitor serves a tool that looks into the queues, below MonitorPath. nil: none.

@@ -34,8 +34,16 @@ type env struct {
 	srv  *httptest.Server
 	logs *logs
 
-	mu     sync.Mutex
-	synced []asked
+	mu      sync.Mutex
+	synced  []asked
+	retried []tried
+	stored  int // what a retry says could be stored
+}
+
+// tried are records of the quarantine that the dashboard tried again.
+type tried struct {
+	keys   string
+	anyway bool
 }
 
 // asked is a sync that the dashboard asked for.
@@ -68,6 +76,16 @@ func start(t *testing.T, secure bool, options []option) *env {
 			defer e.mu.Unlock()
 			e.synced = append(e.synced, asked{c.ID, scopes, full})
 			return nil
+		},
+		Retry: func(_ context.Context, _ store.Connector, records []store.QuarantinedRecord, anyway bool) (int, error) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			var keys []string
+			for _, r := range records {
+				keys = append(keys, r.Key)
+			}
+			e.retried = append(e.retried, tried{strings.Join(keys, ","), anyway})
+			return e.stored, nil
 		},
 		Depth: func() (map[string]map[string]int, error) {
 			return map[string]map[string]int{"sync": {"pending": 3, "active": 1}, "backfill": {"archived": 2}}, nil

@@ -8,12 +8,22 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/leversync/leversync/store"
 )
 
 var funcs = template.FuncMap{
 	"asset": asset, "number": number, "plural": plural, "ago": ago, "until": until, "lag": lag, "stamp": stamp, "iso": iso,
 	"took": took, "millis": millis, "size": size, "scopeName": scopeName, "spark": newSpark, "syncWord": syncWord, "short": shortID, "deref": deref,
-	"join": strings.Join,
+	"join": strings.Join, "callWord": callWord, "callPath": callPath, "rejectedPath": rejectedPath, "runWord": runWord, "over": func(r store.Run) bool { return overBound(&r) },
+	"wide": func(n int) int64 { return int64(n) },
+	"runs": func(list []store.Run, now time.Time) runTable { return runTable{list, now} },
+}
+
+// runTable is what the table of runs is drawn from.
+type runTable struct {
+	Runs []store.Run
+	Now  time.Time
 }
 
 // number is 1234567 as 1,234,567.

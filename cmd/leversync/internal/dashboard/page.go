@@ -33,7 +33,8 @@ type page struct {
 	Body    any
 }
 
-var pageNames = []string{"login", "sessions", "problem", "connectors", "create", "link"}
+var pageNames = []string{"login", "sessions", "problem", "connectors", "create", "link", "connector", "use", "runs", "calls", "call",
+	"quarantine", "rejected", "settings", "keys", "key", "queues"}
 
 func parsePages() (map[string]*template.Template, error) {
 	layout, err := template.New("layout.html").Funcs(funcs).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html")
@@ -109,7 +110,9 @@ var notices = map[string]string{
 	"deleted":    "The connector and everything of it was deleted.",
 	"revoked":    "The key is revoked: it opens nothing any more.",
 	"signed-out": "That browser is signed out.",
-	"retried":    "Tried again: the record is no longer in quarantine, or will leave it with the next sync.",
+	"retried":    "They are read from Lever again, by a sync that starts now. What can be stored then leaves the quarantine.",
+	"stays":      "This version can't store them either: they stay. Try one by itself if it may have changed in Lever.",
+	"token":      "The connector has a new token. The old one opens nothing any more.",
 }
 
 // back sends the browser to a page, which says what was done.

@@ -31,6 +31,8 @@ var runWords = map[string]word{
 	"running": {"Running", "busy"}, "done": {"Done", "good"}, "failed": {"Failed", "bad"}, "forbidden": {"Refused", "warn"}, "canceled": {"Canceled", "soft"},
 }
 
+func runWord(state string) word { return runWords[state] }
+
 // scopeNames are the scopes as people call them.
 var scopeNames = map[unified.Scope]string{
 	unified.Applications: "Applications", unified.Attachments: "Attachments", unified.Candidates: "Candidates", unified.Departments: "Departments",
