@@ -21,10 +21,10 @@ ifneq ($(filter-out 0 no false,$(KEEP)),)
 DEMO_FLAGS  += --keep
 endif
 
-.PHONY: help build test fuzz nemesis mutants demo lint vuln fmt clean
+.PHONY: help build test fuzz nemesis mutants demo lint deploy-lint vuln fmt clean
 
 help: ## list what there is to make
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-7s %s\n' "$$name" "$$does"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-11s %s\n' "$$name" "$$does"; done
 
 build: ## build bin/leversync
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/leversync ./cmd/leversync
@@ -53,6 +53,9 @@ lint: ## check formatting, go vet, staticcheck, and shellcheck where it is insta
 	$(GO) run $(STATICCHECK) -checks inherit,ST1000,ST1016,ST1020,ST1021,ST1022 ./...
 	@if command -v shellcheck >/dev/null; then shellcheck -x -P deploy -S warning deploy/*.sh .ci/*; \
 	else echo 'lint: no shellcheck here: the shell scripts were not checked'; fi
+
+deploy-lint: ## check what deploy/ holds: chart, alerts, compose.yaml, units, with what there is of their linters
+	@deploy/lint.sh
 
 vuln: ## look for known vulnerabilities in what is called
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \

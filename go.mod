@@ -22,6 +22,7 @@ require (
 	go.opentelemetry.io/otel/trace v1.47.0 // what worker makes spans with
 	go.opentelemetry.io/proto/otlp v1.11.0 // what is sent of them
 	go.uber.org/goleak v1.3.0 // tests only: no goroutine is left behind
+	go.yaml.in/yaml/v3 v3.0.5 // tests only: compose.yaml, alerts and values are held to the code
 	golang.org/x/sync v0.24.0 // errgroup: the roles of a process end together
 	golang.org/x/term v0.47.0 // whether there is a terminal, and how wide
 	golang.org/x/time v0.16.0 // the limiter inside a process

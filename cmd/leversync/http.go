@@ -33,7 +33,9 @@ func (p *process) sites(ctx context.Context) ([]site, error) {
 			return nil, err
 		}
 		mux := p.operation()
-		if !apart {
+		if apart {
+			mux.Handle("/metrics", http.NotFoundHandler()) // and not the pages' own answer
+		} else {
 			mux.Handle("GET /metrics", metrics)
 		}
 		if p.roles.web {

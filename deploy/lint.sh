@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Checks what deploy/ holds with the linters of its formats: deploy/lint.sh. What can't be had here is skipped, and
+# said to be. Tools in the PATH are used; those that are Go programs are built where they are not there.
+#   HELM, KUBECONFORM, PROMTOOL, COMPOSE_CHECK, GORELEASER, HADOLINT name other ones.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+HELM_MODULE=helm.sh/helm/v3/cmd/helm@v3.22.0
+KUBECONFORM_MODULE=github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+COMPOSE_MODULE=github.com/compose-spec/compose-go/v2/cmd@v2.16.2
+KUBE_VERSION=1.34.1
+KUBERNETES_MODULE=k8s.io/kubernetes@v$KUBE_VERSION # 18 MB; holds the schemas of all objects
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+skipped=0
+
+# skip WHAT WHY says that a check was not made.
+skip() {
+	echo "deploy-lint: skipped: $1: $2"
+	skipped=$((skipped + 1))
+}
+
+# tool NAME MODULE prints how to run a program: the one in the PATH, or else the module's, built.
+tool() {
+	if command -v "$1" >/dev/null; then
+		command -v "$1"
+	elif (cd "$work" && GOFLAGS='' GOBIN="$work/bin/$1.d" go install "$2" >&2); then
+		ls "$work/bin/$1.d/"*
+	else
+		return 1
+	fi
+}
+
+# The chart: helm's own linter, and each object against Kubernetes' schema, strictly.
+chart() {
+	local helm kubeconform values=(--set existingSecret=leversync)
+	local all=("${values[@]}" --set ingress.enabled=true --set ingress.host=sync.example.com --set ingress.tlsSecret=tls --set serviceMonitor.enabled=true)
+	helm=${HELM:-$(tool helm "$HELM_MODULE")} || { skip 'helm lint' 'there is no helm, and it can not be built'; return; }
+	"$helm" lint --strict --quiet --kube-version "$KUBE_VERSION" "${values[@]}" helm/leversync
+	for kind in none hpa keda; do
+		"$helm" template r helm/leversync --kube-version "$KUBE_VERSION" "${all[@]}" --set autoscaling.kind="$kind" >"$work/$kind.yaml"
+	done
+	if "$helm" template r helm/leversync --kube-version "$KUBE_VERSION" >/dev/null 2>"$work/refusal"; then
+		echo 'deploy-lint: the chart renders without existingSecret' >&2
+		return 1
+	fi
+	grep -q 'existingSecret is not set' "$work/refusal"
+	echo 'deploy-lint: helm lint and helm template pass'
+
+	local dir
+	kubeconform=${KUBECONFORM:-$(tool kubeconform "$KUBECONFORM_MODULE")} || { skip kubeconform 'it can not be built'; return; }
+	dir=$(cd "$work" && printf 'module x\n' >go.mod && GOFLAGS=-mod=mod go mod download -json "$KUBERNETES_MODULE" | jq -r .Dir) || { skip kubeconform 'no schemas'; return; }
+	while read -r document kind; do
+		jq -c --arg kind "$kind" -f schemas.jq "$dir/api/openapi-spec/v3/${document}_openapi.json" >"$work/${kind,,}-${document##*__}.json"
+	done <<-KINDS
+		apis__apps__v1 Deployment
+		apis__batch__v1 Job
+		apis__autoscaling__v2 HorizontalPodAutoscaler
+		apis__policy__v1 PodDisruptionBudget
+		apis__networking.k8s.io__v1 NetworkPolicy
+		apis__networking.k8s.io__v1 Ingress
+		api__v1 Service
+	KINDS
+	# KEDA's and the Prometheus operator's objects have no schema here.
+	"$kubeconform" -strict -summary -skip ScaledObject,ServiceMonitor \
+		-schema-location "$work/{{.ResourceKind}}-{{.ResourceAPIVersion}}.json" "$work"/{none,hpa,keda}.yaml
+}
+
+# The alerts, by Prometheus' own tool: syntax, and when they fire.
+alerts() {
+	local promtool=${PROMTOOL:-promtool}
+	command -v "$promtool" >/dev/null || { skip promtool 'it is not installed (apt-get install prometheus)'; return; }
+	"$promtool" check rules prometheus/alerts.yaml
+	"$promtool" test rules prometheus/alerts_test.yaml
+}
+
+# compose.yaml: docker's own loader. That program takes no variables, so the secrets are put in for it.
+compose() {
+	local check secrets='s/\$\{[A-Z_]+:\?[^}]*\}/secret/g'
+	check=${COMPOSE_CHECK:-$(tool compose-check "$COMPOSE_MODULE")} || { skip compose "its loader can not be built"; return; }
+	sed -E "$secrets" compose.yaml >"$work/compose.yaml"
+	(cd "$work" && "$check" compose.yaml >/dev/null)
+	if "$check" compose.yaml >"$work/compose.out" 2>&1; then
+		echo 'deploy-lint: compose.yaml loads without its secrets' >&2
+		return 1
+	fi
+	grep -q 'POSTGRES_PASSWORD is missing a value: set it in deploy/.env' "$work/compose.out"
+	echo 'deploy-lint: compose.yaml loads, and does not without its secrets'
+}
+
+# The units: systemd's own check, with a binary that is there in place of the installed one.
+units() {
+	command -v systemd-analyze >/dev/null || { skip systemd-analyze 'there is no systemd'; return; }
+	mkdir "$work/units"
+	local unit name
+	for unit in systemd/*.service; do
+		name=$(basename "$unit")
+		sed "s#/usr/local/bin/leversync#/bin/true#; s#=/etc/leversync/leversync.env#=-/etc/leversync/leversync.env#" "$unit" >"$work/units/${name/@./@01.}"
+	done
+	systemd-analyze verify --man=no "$work"/units/*.service
+	systemd-analyze security --offline=true --threshold=20 --no-pager "$work"/units/*.service | grep '^→'
+}
+
+others() {
+	if command -v "${HADOLINT:-hadolint}" >/dev/null; then "${HADOLINT:-hadolint}" Dockerfile; else skip hadolint 'it is not installed'; fi
+	if command -v "${GORELEASER:-goreleaser}" >/dev/null; then (cd .. && "${GORELEASER:-goreleaser}" check); else skip 'goreleaser check' 'it is not installed'; fi
+}
+
+chart
+alerts
+compose
+units
+others
+echo "deploy-lint: passed, with $skipped skipped"
