@@ -167,10 +167,10 @@ func (a *app) confirm(question, word string) error {
 	fmt.Fprint(a.stderr, question)
 	line, err := bufio.NewReader(f).ReadString('\n')
 	if err != nil && line == "" {
-		return errors.New("not confirmed: nothing was deleted")
+		return errors.New("not confirmed: nothing was done")
 	}
 	if strings.TrimSpace(line) != word {
-		return errors.New("that is another name: nothing was deleted")
+		return errors.New("that is something else: nothing was done")
 	}
 	return nil
 }

@@ -17,6 +17,9 @@ import (
 
 // printJSON prints one document, for people as for programs.
 func (a *app) printJSON(v any) error {
+	if a.oneLine {
+		return a.printJSONLine(v)
+	}
 	enc := json.NewEncoder(a.stdout)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
@@ -47,6 +50,9 @@ func terminal(w io.Writer) (columns int, ok bool) {
 type style bool
 
 func (a *app) style(w io.Writer) style {
+	if a.forced != nil {
+		return *a.forced
+	}
 	_, tty := terminal(w)
 	return style(tty && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb")
 }

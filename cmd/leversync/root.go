@@ -14,6 +14,9 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
+	forced  *style // how what is printed to a buffer is coloured; nil: as its writer is
+	oneLine bool   // JSON documents take one line each
+
 	json    bool
 	running bool // a command has begun: what cobra finds wrong, it finds before
 }
@@ -68,9 +71,9 @@ func (a *app) root() *cobra.Command {
 	}
 	add("run", a.serveCommand(), a.apiCommand(), a.workerCommand(), a.schedulerCommand(), a.migrateCommand(), a.operatorCommand(), a.healthcheckCommand())
 	add("use", a.connectorCommand(), a.syncCommand(), a.statusCommand(), a.callsCommand(), a.apikeyCommand())
-	add("care", a.doctorCommand(), a.whyCommand(), a.quarantineCommand(), a.keysCommand())
+	add("care", a.doctorCommand(), a.whyCommand(), a.supportBundleCommand(), a.quarantineCommand(), a.keysCommand())
 	add("try", a.demoCommand(), a.fakeleverCommand())
-	root.AddCommand(a.versionCommand())
+	root.AddCommand(a.versionCommand(), a.docsCommand())
 	root.InitDefaultCompletionCmd()
 	a.noteStart(root)
 	return root

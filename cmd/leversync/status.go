@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -11,34 +12,39 @@ import (
 )
 
 func (a *app) statusCommand() *cobra.Command {
-	var quarantine bool
+	var quarantine, watched bool
 	c := &cobra.Command{
 		Use:   "status [CONNECTOR_ID]",
 		Short: "Show how fresh each account is, or each scope of one",
 		Long: `Show how fresh each account is, or each scope of one. LAG is how old the account here may be: what changed in
-Lever longer ago than that is here.`,
+Lever longer ago than that is here. RATE is how many calls a second a scope's last run made, 24 H its calls by the hour.`,
 		Example: `  leversync status
-  leversync status 0d4f7b2e-6c1a-4f5e-8f5c-2f8f3f0f9c11
+  leversync status 0d4f7b2e-6c1a-4f5e-8f5c-2f8f3f0f9c11 --watch
   leversync status 0d4f7b2e-6c1a-4f5e-8f5c-2f8f3f0f9c11 --quarantine`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: a.withStore(func(cmd *cobra.Command, s *store.Store, args []string) error {
+			show := func(ctx context.Context, a *app) error { return a.statusOfAll(ctx, s) }
 			switch {
 			case len(args) == 0 && quarantine:
 				return &usageError{fmt.Errorf("--quarantine needs the id of a connector")}
-			case len(args) == 0:
-				return a.statusOfAll(cmd, s)
+			case len(args) == 1:
+				c, err := a.connector(cmd.Context(), s, args[0])
+				if err != nil {
+					return err
+				}
+				if quarantine {
+					return a.printQuarantine(cmd, s, c)
+				}
+				show = func(ctx context.Context, a *app) error { return a.statusOf(ctx, s, c.ID.String()) }
 			}
-			c, err := a.connector(cmd.Context(), s, args[0])
-			if err != nil {
-				return err
+			if watched {
+				return a.watchStatus(cmd.Context(), show)
 			}
-			if quarantine {
-				return a.printQuarantine(cmd, s, c)
-			}
-			return a.statusOf(cmd, s, c)
+			return show(cmd.Context(), a)
 		}),
 	}
 	c.Flags().BoolVar(&quarantine, "quarantine", false, "show the records that could not be mapped or stored")
+	c.Flags().BoolVarP(&watched, "watch", "w", false, "go on showing it; with --json, a document a line whenever it has changed")
 	return c
 }
 
@@ -104,15 +110,15 @@ func lagText(lag *float64) string {
 	return short(time.Duration(*lag * float64(time.Second)))
 }
 
-func (a *app) statusOfAll(cmd *cobra.Command, s *store.Store) error {
-	all, err := s.Connectors(cmd.Context())
+func (a *app) statusOfAll(ctx context.Context, s *store.Store) error {
+	all, err := s.Connectors(ctx)
 	if err != nil {
 		return err
 	}
 	now := time.Now()
 	list := make([]overview, len(all))
 	for i, c := range all {
-		scopes, err := s.Scopes(cmd.Context(), c.ID)
+		scopes, err := s.Scopes(ctx, c.ID)
 		if err != nil {
 			return err
 		}
@@ -139,12 +145,24 @@ func (a *app) statusOfAll(cmd *cobra.Command, s *store.Store) error {
 // recentRuns is how many a status shows.
 const recentRuns = 10
 
-func (a *app) statusOf(cmd *cobra.Command, s *store.Store, c store.Connector) error {
-	scopes, err := s.Scopes(cmd.Context(), c.ID)
+func (a *app) statusOf(ctx context.Context, s *store.Store, id string) error {
+	c, err := a.connector(ctx, s, id)
 	if err != nil {
 		return err
 	}
-	runs, err := s.Runs(cmd.Context(), c.ID, time.Time{}, recentRuns)
+	scopes, err := s.Scopes(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	runs, err := s.Runs(ctx, c.ID, time.Time{}, recentRuns)
+	if err != nil {
+		return err
+	}
+	lastRuns, err := s.LastRuns(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	hours, err := s.CallHours(ctx, c.ID)
 	if err != nil {
 		return err
 	}
@@ -154,8 +172,9 @@ func (a *app) statusOf(cmd *cobra.Command, s *store.Store, c store.Connector) er
 	if a.json {
 		return a.printJSON(struct {
 			overview
-			Runs []store.Run `json:"runs"`
-		}{o, notNil(runs)})
+			Runs  []store.Run          `json:"runs"`
+			Calls map[string][24]int64 `json:"calls_by_hour"` // by scope, of the last 24 hours, the oldest first
+		}{o, notNil(runs), hours})
 	}
 	st := a.style(a.stdout)
 	fmt.Fprintf(a.stdout, "%s  %s  %s\n", st.bold(c.OrgName), c.ID, st.state(standing(c)))
@@ -163,18 +182,24 @@ func (a *app) statusOf(cmd *cobra.Command, s *store.Store, c store.Connector) er
 		fmt.Fprintln(a.stdout, c.StatusReason)
 	}
 	fmt.Fprintln(a.stdout)
-	t := table{head: []string{"SCOPE", "STATE", "RECORDS", "QUARANTINED", "LAG", "NEXT", "REASON"},
-		right: map[int]bool{2: true, 3: true, 4: true}, tint: map[int]func(string) string{1: st.state}}
-	for _, sc := range scopes {
-		if !sc.Enabled {
-			t.add(sc.Scope, "off", number(sc.Records), number(sc.Quarantined), "–", "–", "")
-			continue
-		}
-		t.add(sc.Scope, sc.State, number(sc.Records), number(sc.Quarantined), lagText(lagOf(sc.SyncedAt, now)), ago(&sc.NextRunAt, now), sc.Reason)
-	}
-	t.print(a.stdout, st)
+	a.printScopes(scopes, lastRuns, hours, now, st)
 	a.printRuns(runs, now, st)
 	return nil
+}
+
+func (a *app) printScopes(scopes []store.ScopeStatus, runs map[uuid.UUID]store.Run, hours map[string][24]int64, now time.Time, st style) {
+	t := table{head: []string{"SCOPE", "STATE", "RECORDS", "QUARANTINED", "LAG", "LAST RUN", "RATE", "24 H", "NEXT", "REASON"},
+		right: map[int]bool{2: true, 3: true, 4: true, 6: true}, tint: map[int]func(string) string{1: st.state}}
+	for _, sc := range scopes {
+		calls := hours[sc.Scope]
+		ran, rate := paceOf(sc, runs, now)
+		if !sc.Enabled {
+			t.add(sc.Scope, "off", number(sc.Records), number(sc.Quarantined), "–", ran, "–", sparkline(calls[:]), "–", "")
+			continue
+		}
+		t.add(sc.Scope, sc.State, number(sc.Records), number(sc.Quarantined), lagText(lagOf(sc.SyncedAt, now)), ran, rate, sparkline(calls[:]), ago(&sc.NextRunAt, now), sc.Reason)
+	}
+	t.print(a.stdout, st)
 }
 
 func (a *app) printRuns(runs []store.Run, now time.Time, st style) {
