@@ -107,7 +107,6 @@ func (s *Scheduler) tick(ctx context.Context, p *plan, now time.Time) error {
 		if err := s.cfg.Store.MaintainCalls(ctx, now, s.cfg.KeepCalls); err != nil {
 			return err
 		}
-		p.maintained = now
 	}
 	if err := s.claim(ctx); err != nil {
 		return err
@@ -121,6 +120,12 @@ func (s *Scheduler) tick(ctx context.Context, p *plan, now time.Time) error {
 		}
 		p.reconciled = now
 		s.LastReconcile.Store(now.Unix())
+	}
+	if do.maintain { // last, because it may take long: removals that who began them did not finish
+		if err := s.cfg.Store.FinishRemovals(ctx, uuid.Nil); err != nil {
+			return err
+		}
+		p.maintained = now
 	}
 	s.LastTick.Store(now.Unix())
 	return nil

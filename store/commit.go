@@ -27,7 +27,8 @@ type Tx struct {
 	careful bool // a value was refused: write one record at a time, and set aside what is refused
 	counts  Counts
 	scopes  map[unified.Scope]*scopeCounts
-	ended   *Run // by Finish
+	ended   *Run                   // by Finish
+	off     map[unified.Scope]bool // scopes of which nothing is written
 }
 
 // Counts is what one transaction did; they are added to the run.

@@ -248,6 +248,7 @@ WHERE connector_id = $1 AND stream = $2`, l.Connector, l.Stream, done, o.Full, o
     queued_at = NULL,
     synced_at = CASE WHEN f.reason IS NULL AND $3 = 'ok' THEN r.started_at ELSE cs.synced_at END,
     first_synced_at = CASE WHEN f.reason IS NULL AND $3 = 'ok' THEN coalesce(cs.first_synced_at, now()) ELSE cs.first_synced_at END,
+    fresh = cs.fresh AND NOT (f.reason IS NULL AND $3 = 'ok'),
     requested_at = CASE WHEN $3 <> 'pending' AND cs.requested_at <= r.started_at THEN NULL ELSE cs.requested_at END
 FROM (SELECT r.started_at, u.scope FROM runs r, unnest(r.scopes) u(scope) WHERE r.connector_id = $1 AND r.id = $2) r
 LEFT JOIN unnest($5::text[], $6::text[]) f(scope, reason) USING (scope)

@@ -52,6 +52,9 @@ func (s *Store) commitOutsideOnce(ctx context.Context, connector uuid.UUID, stre
 		return Counts{}, ErrNotFound
 	}
 	t := &Tx{store: s, tx: ptx, lease: Lease{Connector: connector, Stream: stream}, careful: careful, scopes: map[unified.Scope]*scopeCounts{}}
+	if t.off, err = scopesOff(ctx, ptx, connector); err != nil { // no fence keeps this one from writing by what was on before
+		return Counts{}, err
+	}
 	if err := fn(ctx, t); err != nil {
 		return Counts{}, err
 	}
@@ -59,6 +62,17 @@ func (s *Store) commitOutsideOnce(ctx context.Context, connector uuid.UUID, stre
 		return Counts{}, err
 	}
 	return t.counts, ptx.Commit(ctx)
+}
+
+// scopesOff are the scopes of a connector that are off.
+func scopesOff(ctx context.Context, q querier, connector uuid.UUID) (map[unified.Scope]bool, error) {
+	type row struct{ Scope string }
+	list, err := many[row](ctx, q, `SELECT scope FROM connector_scopes WHERE connector_id = $1 AND NOT enabled`, connector)
+	off := map[unified.Scope]bool{}
+	for _, r := range list {
+		off[unified.Scope(r.Scope)] = true
+	}
+	return off, err
 }
 
 // Reply is a record as the API gives it, for a write's reply; nil: it is not there. Nothing that the API adds

@@ -105,10 +105,11 @@ ON CONFLICT (remote_id, connector_id, scope) DO UPDATE SET person = excluded.per
 	return err
 }
 
-// RawOf returns the payloads of all live parents of the persons named, but for those in except.
+// RawOf returns the payloads of all live parents of the persons named, but for those in except, and for those that
+// were read for their children alone, so that no payload was kept: when it is, the persons are made anew.
 func (t *Tx) RawOf(ctx context.Context, persons, except []string) ([]json.RawMessage, error) {
 	rows, err := t.tx.Query(ctx, `SELECT raw FROM parents WHERE connector_id = $1 AND scope = 'applications' AND person = ANY($2)
-AND deleted_at IS NULL AND NOT remote_id = ANY($3)`, t.lease.Connector, persons, notNil(except))
+AND deleted_at IS NULL AND raw IS NOT NULL AND NOT remote_id = ANY($3)`, t.lease.Connector, persons, notNil(except))
 	if err != nil {
 		return nil, err
 	}

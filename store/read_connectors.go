@@ -91,6 +91,6 @@ WHERE id = $2 AND connector_id = $1 AND deleted_at IS NULL AND download_path IS 
 
 // ScopeStatus is how one scope of a connector stands.
 func (s *Store) ScopeStatus(ctx context.Context, connector uuid.UUID, sc unified.Scope) (ScopeStatus, error) {
-	return one[ScopeStatus](ctx, s.pool, `SELECT scope, enabled, state, reason, next_run_at, requested_at, synced_at, first_synced_at, last_run_id, records, quarantined
+	return one[ScopeStatus](ctx, s.pool, `SELECT `+scopeColumns+`
 FROM connector_scopes WHERE connector_id = $1 AND scope = $2`, connector, string(sc))
 }

@@ -23,7 +23,7 @@ type known struct {
 // Upsert writes the new and the changed of one page's records of one scope. Hashes are compared first: an
 // unchanged page sends and writes nothing. Of a record that comes twice, the last is taken.
 func Upsert[R unified.Record](ctx context.Context, t *Tx, recs []R) error {
-	if len(recs) == 0 {
+	if len(recs) == 0 || t.off[recs[0].Scope()] {
 		return nil
 	}
 	tab := tables[recs[0].Scope()]

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/leversync/leversync/store/unified"
 )
@@ -122,11 +121,15 @@ type ScopeStatus struct {
 	LastRunID     *uuid.UUID `json:"last_run_id"`
 	Records       int64      `json:"records"`
 	Quarantined   int64      `json:"quarantined"`
+	Removing      bool       `json:"removing"` // off, and what is stored of it is being removed
+	Fresh         bool       `json:"-"`        // turned on since it was last read: all of it is read
 }
+
+const scopeColumns = `scope, enabled, state, reason, next_run_at, requested_at, synced_at, first_synced_at, last_run_id, records, quarantined, removing, fresh`
 
 // Scopes lists the 15 scopes of a connector.
 func (s *Store) Scopes(ctx context.Context, connector uuid.UUID) ([]ScopeStatus, error) {
-	return many[ScopeStatus](ctx, s.pool, `SELECT scope, enabled, state, reason, next_run_at, requested_at, synced_at, first_synced_at, last_run_id, records, quarantined
+	return many[ScopeStatus](ctx, s.pool, `SELECT `+scopeColumns+`
 FROM connector_scopes WHERE connector_id = $1 ORDER BY scope`, connector)
 }
 
@@ -140,32 +143,6 @@ func (s *Store) EnabledScopes(ctx context.Context, connector uuid.UUID) (map[uni
 		}
 	}
 	return m, err
-}
-
-// SetScopes turns scopes on and off. What is turned on falls due now, and all that feeds it is written again.
-func (s *Store) SetScopes(ctx context.Context, connector uuid.UUID, enabled map[unified.Scope]bool) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		for _, sc := range unified.Scopes {
-			on, given := enabled[sc]
-			if !given {
-				continue
-			}
-			tag, err := tx.Exec(ctx, `UPDATE connector_scopes SET enabled = $3, next_run_at = CASE WHEN $3 THEN now() ELSE next_run_at END,
-    state = 'pending', reason = '', requested_at = NULL, queued_at = NULL, first_synced_at = NULL
-WHERE connector_id = $1 AND scope = $2 AND enabled <> $3`, connector, string(sc), on)
-			if err != nil {
-				return err
-			}
-			if tag.RowsAffected() == 0 || !on {
-				continue
-			}
-			// Unchanged payloads are not looked at: without their hashes they are all new.
-			if _, err := tx.Exec(ctx, `UPDATE parents SET raw_hash = NULL WHERE connector_id = $1 AND raw_hash IS NOT NULL`, connector); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // Runs lists a connector's runs, newest first.

@@ -259,34 +259,6 @@ func TestRequestFull(t *testing.T) {
 	}
 }
 
-func TestSetScopes(t *testing.T) {
-	t.Parallel()
-	db := storetest.New(t)
-	c := linked(t, db)
-	l := running(t, db, c.ID, stream)
-	commitParents(t, db, l, store.Parent{RemoteID: "p", RawHash: []byte{1}})
-	db.Exec("UPDATE connector_scopes SET next_run_at = now() + interval '1 h', state = 'ok'")
-	set := func(on bool) {
-		if err := db.Store.SetScopes(t.Context(), c.ID, map[unified.Scope]bool{unified.Tags: on}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	hashed := func() bool { return storetest.Value[bool](db, "SELECT raw_hash IS NOT NULL FROM parents") }
-	set(true)
-	if got := scopesOf(t, db, c.ID)[unified.Tags]; got.State != "ok" || !hashed() {
-		t.Errorf("SetScopes to what is: %+v, payload known %t; want nothing to happen", got, hashed())
-	}
-	set(false)
-	if on, err := db.Store.EnabledScopes(t.Context(), c.ID); err != nil || on[unified.Tags] || !on[unified.Offers] || !hashed() {
-		t.Errorf("SetScopes off: enabled %v, %v, payload known %t; want all but tags, true", on, err, hashed())
-	}
-	set(true)
-	got := scopesOf(t, db, c.ID)[unified.Tags]
-	if !got.Enabled || got.State != "pending" || got.NextRunAt.After(time.Now().Add(time.Minute)) || hashed() {
-		t.Errorf("SetScopes on again: %+v, payload known %t; want it due now and the payloads written again", got, hashed())
-	}
-}
-
 func TestDueOrder(t *testing.T) {
 	t.Parallel()
 	db := storetest.New(t)

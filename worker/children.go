@@ -89,7 +89,10 @@ func (r *childRun) plan(ctx context.Context) (cursor, error) {
 		probe, r.flags.Forbidden = r.flags.Forbidden, 0
 		c.Probe = probe
 	}
-	fresh := r.enabled &^ r.flags.Kinds
+	fresh := r.enabled&^r.flags.Kinds | kindsOf(r.kinds, r.slice.fresh)
+	if r.slice.fresh[unified.Attachments] { // an offer's documents are attachments, and come with its list
+		fresh |= kindOffers & r.enabled
+	}
 	stages, err := r.w.store.OfferStages(ctx, r.connector.ID, lever.StageOffer)
 	if err != nil {
 		return c, err

@@ -20,7 +20,8 @@
 // What is off is not asked for, not even where another scope could use it: the documents of offers are
 // attachments, but come with the list of offers, so that they are there only while offers is on. Lists that
 // others hang on (opportunities, postings, archive reasons) are read for them, and nothing of them is kept but
-// what finds the children again.
+// what finds the children again. Which scopes are on is read under the lease, and who changes them takes the lease back:
+// a worker never writes by what was on before. What is turned on is fresh until a run has read it in full.
 //
 // # Evidence of deletion
 //

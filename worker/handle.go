@@ -66,7 +66,7 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 	if due, err = w.store.Request(ctx, c.ID, []unified.Scope{sc}, due); err != nil {
 		return err
 	}
-	err = w.advance(ctx, c, sc, enabled, due)
+	err = w.advance(ctx, c, sc, due)
 	w.store.Failpoint(store.PointAck, c.ID, streamOf[sc].name)
 	return err
 }
@@ -96,7 +96,7 @@ func (w *Worker) fanOut(ctx context.Context, c store.Connector, enabled map[unif
 }
 
 // advance brings the scope's stream up to date, after those that it needs.
-func (w *Worker) advance(ctx context.Context, c store.Connector, sc unified.Scope, enabled map[unified.Scope]bool, due time.Time) error {
+func (w *Worker) advance(ctx context.Context, c store.Connector, sc unified.Scope, due time.Time) error {
 	st := streamOf[sc]
 	for _, name := range StreamsOf([]unified.Scope{sc}) {
 		state, err := w.store.Stream(ctx, c.ID, name)
@@ -104,7 +104,7 @@ func (w *Worker) advance(ctx context.Context, c store.Connector, sc unified.Scop
 			return err
 		}
 		if !served(state, due) {
-			err = w.run(ctx, c, streams[name], enabled, due)
+			err = w.run(ctx, c, streams[name], sc, due)
 		} else if state.LastStartedAt == nil || state.LastStartedAt.Before(due) {
 			err = errEnded // it was tried since, in vain
 		}
@@ -151,9 +151,9 @@ func (w *Worker) later(ctx context.Context, c store.Connector, sc unified.Scope,
 	return err
 }
 
-// run takes the stream's lease and runs a slice of it. Its errors: *yield when there is more to do, ErrHeld,
+// run takes the stream's lease and runs a slice of it, for sc. Its errors: *yield when there is more to do, ErrHeld,
 // ErrCapped, ErrFenced, errEnded, and what Postgres says.
-func (w *Worker) run(ctx context.Context, c store.Connector, st *stream, enabled map[unified.Scope]bool, due time.Time) error {
+func (w *Worker) run(ctx context.Context, c store.Connector, st *stream, sc unified.Scope, due time.Time) error {
 	if w.draining() {
 		return &yield{after: 0, reason: "draining"}
 	}
@@ -167,12 +167,16 @@ func (w *Worker) run(ctx context.Context, c store.Connector, st *stream, enabled
 	}
 	w.store.Failpoint(store.PointAcquired, c.ID, st.name)
 	s := &slice{
-		w: w, conn: k, connector: c, stream: st, lease: lease, state: state, enabled: enabled,
+		w: w, conn: k, connector: c, stream: st, lease: lease, state: state,
 		until: time.Now().Add(w.cfg.Slice),
 		rec:   &recorder{connector: c.ID, stream: st.name, attempt: state.Failures + 1},
 		log:   w.log.With("connector_id", c.ID, "stream", st.name, "fence", lease.Fence),
 	}
-	if served(state, due) {
+	// Read under the lease: whoever turns a scope on or off takes it back.
+	if err := s.readScopes(ctx); err != nil {
+		return errors.Join(err, w.store.Release(context.WithoutCancel(ctx), lease, 0))
+	}
+	if served(state, due) || !s.wants(sc) {
 		return w.store.Release(ctx, lease, -1)
 	}
 	hctx, stop := s.heartbeat(ctx)
@@ -197,7 +201,7 @@ func (w *Worker) run(ctx context.Context, c store.Connector, st *stream, enabled
 	}
 	w.store.Failpoint(store.PointReleased, c.ID, st.name)
 	if err == nil {
-		w.wakeDependents(bg, c, st, enabled)
+		w.wakeDependents(bg, c, st)
 	}
 	return err
 }
@@ -247,7 +251,7 @@ func (s *slice) begin(ctx context.Context) error {
 	switch {
 	case s.state.FullRequested:
 		kind = "resync"
-	case s.state.LastStartedAt == nil:
+	case s.state.LastStartedAt == nil || s.anew():
 		kind = "backfill"
 	}
 	var err error
@@ -264,14 +268,14 @@ func (s *slice) begin(ctx context.Context) error {
 }
 
 // wakeDependents makes tasks for scopes that waited for this stream.
-func (w *Worker) wakeDependents(ctx context.Context, c store.Connector, st *stream, enabled map[unified.Scope]bool) {
+func (w *Worker) wakeDependents(ctx context.Context, c store.Connector, st *stream) {
 	scopes, err := w.store.Scopes(ctx, c.ID)
 	if err != nil {
 		return // the reconciler will
 	}
 	for _, d := range st.dependents() {
 		for _, sc := range scopes {
-			if slices.Contains(d.scopes, unified.Scope(sc.Scope)) && enabled[unified.Scope(sc.Scope)] && sc.RequestedAt != nil {
+			if slices.Contains(d.scopes, unified.Scope(sc.Scope)) && sc.Enabled && sc.RequestedAt != nil {
 				err := w.queue.Enqueue(ctx, task.Sync{ConnectorID: c.ID, Scope: sc.Scope, DueAt: sc.RequestedAt}, task.Options{})
 				if err != nil {
 					w.log.WarnContext(ctx, "not enqueued", "connector_id", c.ID, "scope", sc.Scope, "error", err)

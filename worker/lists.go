@@ -217,9 +217,9 @@ func (s *slice) whole(c cursor) bool {
 	return c.Full && (!s.state.Interrupted || s.state.LastStartedAt == nil)
 }
 
-// fullDue reports whether the whole list must be read: for the first time, when asked to, and once in
-// Config.FullInterval.
+// fullDue reports whether the whole list must be read: for the first time, when asked to, when a scope of it was turned
+// on, and once in Config.FullInterval.
 func (s *slice) fullDue() bool {
 	st := s.state
-	return st.LastFullAt == nil || st.FullRequested || st.Now.Sub(*st.LastFullAt) >= s.w.cfg.FullInterval
+	return st.LastFullAt == nil || st.FullRequested || s.anew() || st.Now.Sub(*st.LastFullAt) >= s.w.cfg.FullInterval
 }

@@ -148,19 +148,19 @@ func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.I
 	var apps []*unified.Application
 	var leads []string // without an application: a survey answer hangs on one
 	people := map[string][]lever.Opportunity{}
-	m := o.mapper(o.hired)
+	m, anew := o.mapper(o.hired), o.anew()
 	for _, it := range items {
 		p := parentOf(it)
 		if !o.wants(unified.Applications) && !o.wants(unified.Candidates) {
 			p.Raw = nil // read for its children alone: nobody asked for the person
 		}
 		k, stored := known[p.RemoteID]
-		if it.Err == nil && stored && !k.Changed(p) {
+		if it.Err == nil && stored && !k.Changed(p) && !anew {
 			continue
 		}
 		app, err := application(m, it)
 		if err != nil {
-			if err := tx.Quarantine(ctx, rejected(unified.Applications, "", it, err)); err != nil {
+			if err := tx.Quarantine(ctx, o.aside(rejected(unified.Applications, "", it, err), unified.Applications, unified.Candidates)); err != nil {
 				return err
 			}
 			continue

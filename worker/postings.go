@@ -119,7 +119,7 @@ func (p *postings) write(ctx context.Context, tx *store.Tx, items []lever.Item[l
 	if err != nil {
 		return err
 	}
-	m := p.mapper(nil)
+	m, anew := p.mapper(nil), p.anew()
 	var parents []store.Parent
 	var jobs []*unified.Job
 	var departments []*unified.Department
@@ -127,7 +127,7 @@ func (p *postings) write(ctx context.Context, tx *store.Tx, items []lever.Item[l
 	for _, it := range items {
 		hash := store.HashRaw(it.Raw)
 		parent := store.Parent{RemoteID: identity(it), RawHash: hash, Digest: hash, ActiveAt: it.Value.UpdatedAt.Time, Refs: []uuid.UUID{}}
-		if k, stored := known[parent.RemoteID]; it.Err == nil && stored && !k.Changed(parent) {
+		if k, stored := known[parent.RemoteID]; it.Err == nil && stored && !k.Changed(parent) && !anew {
 			continue
 		}
 		job, err := m.Job(it.Value, it.Raw)
@@ -135,7 +135,7 @@ func (p *postings) write(ctx context.Context, tx *store.Tx, items []lever.Item[l
 			err = it.Err
 		}
 		if err != nil {
-			if err := tx.Quarantine(ctx, rejected(unified.Jobs, "", it, err)); err != nil {
+			if err := tx.Quarantine(ctx, p.aside(rejected(unified.Jobs, "", it, err), unified.Jobs)); err != nil {
 				return err
 			}
 			continue

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +26,8 @@ type slice struct {
 	lease     store.Lease
 	state     store.Stream // as the lease was taken
 	enabled   map[unified.Scope]bool
-	until     time.Time // when to hand the rest on
+	fresh     map[unified.Scope]bool // of those, the ones that were turned on since they were last read
+	until     time.Time              // when to hand the rest on
 	rec       *recorder
 	log       *slog.Logger
 	writing   atomic.Int32 // transactions under way
@@ -51,6 +53,35 @@ func (s *slice) mapper(hired map[string]bool) mapping.Mapper {
 
 // wants reports whether the scope is on.
 func (s *slice) wants(sc unified.Scope) bool { return s.enabled[sc] }
+
+// readScopes learns which scopes are on.
+func (s *slice) readScopes(ctx context.Context) error {
+	list, err := s.w.store.Scopes(ctx, s.connector.ID)
+	s.enabled, s.fresh = map[unified.Scope]bool{}, map[unified.Scope]bool{}
+	for _, st := range list {
+		s.enabled[unified.Scope(st.Scope)], s.fresh[unified.Scope(st.Scope)] = st.Enabled, st.Enabled && st.Fresh
+	}
+	return err
+}
+
+// anew reports whether one of the stream's scopes was turned on since it was last read: then all of the list is read,
+// and what did not change is written too.
+func (s *slice) anew() bool {
+	for _, sc := range s.stream.scopes {
+		if s.fresh[sc] {
+			return true
+		}
+	}
+	return false
+}
+
+// aside leaves out the bytes of what is set aside where none of the scopes that they belong to is on: nobody asked for them.
+func (s *slice) aside(r store.Rejected, of ...unified.Scope) store.Rejected {
+	if !slices.ContainsFunc(of, s.wants) {
+		r.Raw = []byte("{}")
+	}
+	return r
+}
 
 // scopes are the stream's scopes that are on: none, where only others need the stream.
 func (s *slice) scopes() []string {

@@ -16,13 +16,16 @@ import (
 
 func (a *app) connectorScopes() *cobra.Command {
 	var on, off []string
+	var remove bool
 	c := &cobra.Command{
 		Use:   "scopes CONNECTOR_ID",
 		Short: "Show what is synced of an account, and turn scopes on and off",
-		Long: `Show what is synced of an account, and turn scopes on and off. A scope that is turned on syncs at once;
-one that is turned off keeps the records it has, as they are.`,
+		Long: `Show what is synced of an account, and turn scopes on and off. A scope that is turned on syncs at once,
+in full. One that is turned off is not asked for any more, and keeps the records it has, as they are; with --remove-data they
+are removed at once, with their raw payloads. Whoever reads the feed of changes sees them deleted.`,
 		Example: `  leversync connector scopes 0d4f7b2e-6c1a-4f5e-8f5c-2f8f3f0f9c11
-  leversync connector scopes 0d4f7b2e-6c1a-4f5e-8f5c-2f8f3f0f9c11 --enable eeocs --disable tags,offices`,
+  leversync connector scopes 0d4f7b2e-6c1a-4f5e-8f5c-2f8f3f0f9c11 --enable eeocs --disable tags,offices
+  leversync connector scopes 0d4f7b2e-6c1a-4f5e-8f5c-2f8f3f0f9c11 --disable eeocs --remove-data`,
 		Args: oneConnector,
 		RunE: a.withStore(func(cmd *cobra.Command, s *store.Store, args []string) error {
 			change, err := scopeChange(on, off)
@@ -33,9 +36,15 @@ one that is turned off keeps the records it has, as they are.`,
 			if err != nil {
 				return err
 			}
-			if len(change) > 0 {
-				if err := s.SetScopes(cmd.Context(), c.ID, change); err != nil {
-					return err
+			if remove && len(off) == 0 {
+				return &usageError{errors.New("--remove-data removes what --disable names: name it")}
+			}
+			if err := s.ChangeScopes(cmd.Context(), c.ID, store.ScopeChange{Enabled: change, Remove: remove}); err != nil {
+				return err
+			}
+			if remove {
+				if err := s.FinishRemovals(cmd.Context(), c.ID); err != nil {
+					return fmt.Errorf("the scopes are off, but the removal is not finished: the scheduler goes on with it: %w", err)
 				}
 			}
 			scopes, err := s.Scopes(cmd.Context(), c.ID)
@@ -56,6 +65,7 @@ one that is turned off keeps the records it has, as they are.`,
 	}
 	c.Flags().StringSliceVar(&on, "enable", nil, "scopes to turn on")
 	c.Flags().StringSliceVar(&off, "disable", nil, "scopes to turn off")
+	c.Flags().BoolVar(&remove, "remove-data", false, "remove what is stored of the scopes that --disable names")
 	completeScopes(c, "enable", "disable")
 	return c
 }

@@ -187,3 +187,20 @@ func TestConnectorToken(t *testing.T) {
 		t.Errorf("Authorize by the old token = %+v, %v; want no connector", got.Connector, err)
 	}
 }
+
+func TestConnectorScopesRemoveData(t *testing.T) {
+	t.Parallel()
+	c := newCLI(t)
+	id := c.create()
+	c.db.Exec(`INSERT INTO tags (id, connector_id, remote_id, name, body_hash) VALUES (gen_random_uuid(), $1, 'tag', 'tag', '\x01'), (gen_random_uuid(), $1, 'other', 'tag', '\x01')`, id)
+	left := func() int { return storetest.Value[int](c.db, "SELECT count(*) FROM tags WHERE deleted_at IS NULL") }
+	if c.must("connector", "scopes", id, "--disable", "tags"); left() != 2 {
+		t.Errorf("%d tags after --disable; want both kept", left())
+	}
+	if c.must("connector", "scopes", id, "--disable", "tags", "--remove-data"); left() != 0 { // off already: removed all the same
+		t.Errorf("%d tags after --disable --remove-data; want none", left())
+	}
+	if o := c.run("connector", "scopes", id, "--remove-data"); o.code != exitUsage {
+		t.Errorf("--remove-data of nothing: exit %d: %s; want %d", o.code, o.err, exitUsage)
+	}
+}

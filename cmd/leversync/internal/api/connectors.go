@@ -104,7 +104,7 @@ type SuccessMessage struct {
 }
 
 func registerConnectorDelete(s *server, op huma.Operation) {
-	register(s, op, func(ctx context.Context, in *connectorPath) (*bodyOutput[SuccessMessage], error) {
+	register(s, op, func(ctx context.Context, in *ConnectorPath) (*bodyOutput[SuccessMessage], error) {
 		id, err := in.uuid()
 		if err != nil {
 			return nil, err

@@ -86,12 +86,12 @@ func registerTokenExchange(s *server, op huma.Operation) {
 	})
 }
 
-// connectorPath names a connector in the path.
-type connectorPath struct {
+// ConnectorPath names a connector in the path.
+type ConnectorPath struct {
 	ID string `path:"connector_id" format:"uuid" doc:"The connector's id."`
 }
 
-func (p connectorPath) uuid() (uuid.UUID, error) { return pathID("connector_id", p.ID) }
+func (p ConnectorPath) uuid() (uuid.UUID, error) { return pathID("connector_id", p.ID) }
 
 // pathID reads an id of the path.
 func pathID(name, s string) (uuid.UUID, error) {
@@ -103,7 +103,7 @@ func pathID(name, s string) (uuid.UUID, error) {
 }
 
 func registerTokenRegenerate(s *server, op huma.Operation) {
-	register(s, op, func(ctx context.Context, in *connectorPath) (*bodyOutput[ConnectorTokenResponse], error) {
+	register(s, op, func(ctx context.Context, in *ConnectorPath) (*bodyOutput[ConnectorTokenResponse], error) {
 		id, err := in.uuid()
 		if err != nil {
 			return nil, err
