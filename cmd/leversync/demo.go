@@ -36,8 +36,9 @@ func (a *app) demoCommand() *cobra.Command {
 	size := demoSize
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Sync a simulated account, change it, sync again, and query it",
-		Long: `Sync a simulated Lever account into Postgres, change a few records, sync again, and ask three questions in SQL.
+		Short: "Sync a simulated account, change it, sync again, query it, and write to it",
+		Long: `Sync a simulated Lever account into Postgres, change a few records, sync again, ask three questions in SQL, and
+create a candidate over HTTP, with lines that can be copied.
 It wants a Postgres and a Redis of its own: in a checkout, "make demo" starts them and runs this.`,
 		Example: "  make demo\n  make demo KEEP=1",
 		Args:    cobra.NoArgs,
@@ -66,6 +67,8 @@ type demo struct {
 
 	password string // of the dashboard; "": it was set before
 	conn     store.Connector
+	token    string     // of the connector
+	key      *uuid.UUID // of the API; nil: there is none yet
 	begun    time.Time
 	told     demoReport
 
@@ -80,6 +83,7 @@ type demoReport struct {
 	Second      result        `json:"second_sync"`
 	Moved       []store.Moved `json:"moved"`
 	Questions   []demoAnswer  `json:"questions"`
+	Calls       []demoCall    `json:"calls"`
 	Seconds     float64       `json:"seconds"`
 }
 
@@ -142,11 +146,11 @@ func (d *demo) run(ctx context.Context, size int, keep bool) error {
 	d.say("A simulated Lever account of %s opportunities, on %s. All people in it are invented.", number(int64(size)), d.url)
 	d.say("It allows %d calls a second, so that you need not wait: Lever itself allows 10, at which this sync takes %s.",
 		demoRate, short(time.Duration(float64(size)*5.1/10*float64(time.Second)).Round(time.Minute)))
-	c, _, err := d.store.CreateConnector(ctx, store.NewConnector{OrgName: "Demo Inc", OriginID: "demo-1", APIKey: demoKey, RateLimit: demoRate})
+	c, token, err := d.store.CreateConnector(ctx, store.NewConnector{OrgName: "Demo Inc", OriginID: "demo-1", APIKey: demoKey, RateLimit: demoRate})
 	if err != nil {
 		return err
 	}
-	d.conn, d.told.ConnectorID = c, c.ID
+	d.conn, d.token, d.told.ConnectorID = c, token, c.ID
 	defer d.cleanUp(ctx)
 
 	// Only errors are logged: the story is what is to be read.
@@ -187,6 +191,12 @@ func (d *demo) cleanUp(ctx context.Context) {
 	if err := d.store.DeleteConnector(end, d.conn.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
 		fmt.Fprintf(d.app.stderr, "leversync: the demo's connector %s is left: %v\n", d.conn.ID, err)
 	}
+	if d.key == nil {
+		return
+	}
+	if err := d.store.RevokeAPIKey(end, *d.key); err != nil {
+		fmt.Fprintf(d.app.stderr, "leversync: the demo's API key is left: %v\n", err)
+	}
 }
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
@@ -197,7 +207,7 @@ func (d *demo) title(text string) {
 
 // story is the demo as it is seen.
 func (d *demo) story(ctx context.Context, keep bool) error {
-	for _, step := range []func(context.Context) error{d.firstSync, d.change, d.secondSync, d.questions} {
+	for _, step := range []func(context.Context) error{d.firstSync, d.change, d.secondSync, d.questions, d.api} {
 		if err := step(ctx); err != nil {
 			return err
 		}

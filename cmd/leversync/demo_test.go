@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -28,7 +29,14 @@ func TestDemo(t *testing.T) {
 			t.Errorf("demo: %q has no answer", q.Question)
 		}
 	}
-	for _, want := range []string{"1. The first sync", "at which this sync takes", "2. In Lever, meanwhile", "3. The second sync", "4. Questions", "Done in"} {
+	if len(r.Calls) != 5 {
+		t.Fatalf("demo made %d calls, want 5: three lists, the write, the candidate", len(r.Calls))
+	}
+	made, read := decode[writtenCandidate](t, string(r.Calls[3].Answer)), decode[writtenCandidate](t, string(r.Calls[4].Answer))
+	if made.ID == "" || read.ID != made.ID || read.LastName != "Doe" || len(read.Applications) != 1 {
+		t.Errorf("demo wrote %+v and read %+v; want John Doe with one application, the same", made, read)
+	}
+	for _, want := range []string{"1. The first sync", "at which this sync takes", "2. In Lever, meanwhile", "3. The second sync", "4. Questions", "5. Over HTTP", "can be read here at once", "Done in"} {
 		if !strings.Contains(o.err, want) {
 			t.Errorf("demo told %s; want %q in it", o.err, want)
 		}
@@ -36,6 +44,36 @@ func TestDemo(t *testing.T) {
 	if n := storetest.Value[int](c.db, "SELECT count(*) FROM connectors"); n != 0 {
 		t.Errorf("demo left %d connectors", n)
 	}
+}
+
+// writtenCandidate is what of a candidate tells that the demo's was written.
+type writtenCandidate struct {
+	ID           string
+	LastName     string `json:"last_name"`
+	Applications []string
+}
+
+// pasted runs the demo's lines in a shell, as they are printed, and returns what the last one answers.
+func pasted(t *testing.T, told string) string {
+	t.Helper()
+	if _, err := exec.LookPath("curl"); err != nil {
+		lacks(t, "no curl")
+	}
+	script := []string{"set -e"}
+	for line := range strings.Lines(told) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "export API=") || strings.HasPrefix(line, "curl ") {
+			script = append(script, line, "echo")
+		}
+	}
+	if len(script) != 1+2*6 {
+		t.Fatalf("demo printed %d lines for a shell, want 6: %s", (len(script)-1)/2, told)
+	}
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", strings.Join(script, "\n")).CombinedOutput()
+	if err != nil {
+		t.Fatalf("the demo's lines in a shell: %v: %s", err, out)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return lines[len(lines)-1]
 }
 
 func TestDemoKeptAndInterrupted(t *testing.T) {
@@ -47,6 +85,9 @@ func TestDemoKeptAndInterrupted(t *testing.T) {
 	url := d.find(d.stdout, `(http://\S+)/metrics`)
 	if status, _ := get(t, url+"/readyz"); status != 200 {
 		t.Errorf("demo --keep: GET /readyz: %d, want 200", status)
+	}
+	if c := decode[writtenCandidate](t, pasted(t, d.stdout.text())); c.LastName != "Doe" || len(c.Applications) != 1 {
+		t.Errorf("the demo's lines, pasted, end in %+v; want John Doe with one application still", c)
 	}
 	if code := d.stop(); code != exitOK {
 		t.Errorf("demo --keep, interrupted at its end: exit %d, want 0: %s", code, d.stderr.text())
