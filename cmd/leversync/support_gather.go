@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -60,7 +61,7 @@ func (a *app) gather(ctx context.Context) ([]bundleFile, error) {
 	for _, f := range d.supportQueries() {
 		add(f.name, f.what, func() (any, error) {
 			if d.store == nil {
-				return nil, fmt.Errorf("Postgres is not configured")
+				return nil, errors.New("no Postgres is configured")
 			}
 			ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 			defer cancel()
@@ -113,7 +114,7 @@ func supportStatuses(ctx context.Context, s *store.Store) (any, error) {
 
 func (d *doctor) supportQueues() (any, error) {
 	if d.queue == nil {
-		return nil, fmt.Errorf("Redis is not configured")
+		return nil, errors.New("no Redis is configured")
 	}
 	queues, err := d.queues()
 	if err != nil {
