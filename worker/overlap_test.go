@@ -15,7 +15,7 @@ func TestADeltaReachesBackBehindTheWatermark(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	started, full := now.Add(-time.Hour), now.Add(-time.Minute)
 	st := store.Stream{LastStartedAt: &started, LastFullAt: &full, LastFullPages: 100 * scanPages, Now: now} // too long a list to be read each time
-	o := &opportunities{slice: &slice{w: &Worker{cfg: Config{}.withDefaults()}, conn: &conn{rate: 10}, state: st}}
+	o := &opportunities{slice: &slice{w: &Worker{cfg: Config{}.withDefaults()}, stream: streams[streamOpportunities], conn: &conn{rate: 10}, state: st}}
 	o.plan()
 	if o.cursor.Full || o.cursor.Since.IsZero() || o.cursor.Since.After(started.Add(-least)) {
 		t.Errorf("plan of a delta: full %t, since %v; want since %v or earlier", o.cursor.Full, o.cursor.Since, started.Add(-least))
