@@ -54,12 +54,14 @@ func (s *Store) APIKeys(ctx context.Context) ([]APIKey, error) {
 
 // RevokeAPIKey ends a key.
 func (s *Store) RevokeAPIKey(ctx context.Context, id uuid.UUID) error {
+	defer s.callers.forget()
 	return s.mustTouch(ctx, `UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1`, id)
 }
 
 // RegenerateAPIKey gives a key another secret, and returns that: the old one stops at once. Name and scopes stay.
 // ErrNotFound: there is no such key, or it is revoked.
 func (s *Store) RegenerateAPIKey(ctx context.Context, id uuid.UUID) (APIKey, string, error) {
+	defer s.callers.forget()
 	key := newCredential(APIKeyPrefix, apiKeyBytes)
 	k, err := one[APIKey](ctx, s.pool, `UPDATE api_keys SET hash = $2, last_used_at = NULL WHERE id = $1 AND revoked_at IS NULL RETURNING `+apiKeyColumns,
 		id, hashSecret(key))
@@ -71,5 +73,6 @@ func (s *Store) RegenerateAPIKey(ctx context.Context, id uuid.UUID) (APIKey, str
 
 // SetAPIKeyScopes sets what a key may do: read, write, admin.
 func (s *Store) SetAPIKeyScopes(ctx context.Context, id uuid.UUID, scopes []string) error {
+	defer s.callers.forget()
 	return s.mustTouch(ctx, `UPDATE api_keys SET scopes = $2 WHERE id = $1`, id, scopes)
 }

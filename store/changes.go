@@ -42,23 +42,16 @@ func (s *Store) Changes(ctx context.Context, connector uuid.UUID, after FeedPosi
 	var out []Change
 	// One snapshot for the places and the records: a record that changes in between has its place further on.
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		places, err := many[place](ctx, tx, changesSQL(after), connector, strconv.FormatUint(after.Version, 10), after.ID, limit)
-		if err != nil {
+		var places []place
+		err := s.sendBehind(ctx, tx, connector, func(b *pgx.Batch) {
+			queue(b, &places, changesSQL(after), connector, strconv.FormatUint(after.Version, 10), after.ID, limit)
+		})
+		if err != nil || len(places) == 0 {
 			return err
 		}
-		ids := map[int][]uuid.UUID{}
-		for _, p := range places {
-			ids[p.Scope] = append(ids[p.Scope], p.ID)
-		}
-		records := map[uuid.UUID]Record{}
-		for i, list := range ids {
-			recs, err := s.read(ctx, tx, ReadQuery{Connector: connector, Scope: unified.Scopes[i], IDs: list, Deleted: true})
-			if err != nil {
-				return err
-			}
-			for _, r := range recs {
-				records[r.ID] = r
-			}
+		records, err := changed(ctx, tx, connector, places)
+		if err != nil {
+			return err
 		}
 		for _, p := range places {
 			v, err := strconv.ParseUint(p.Version, 10, 64)
@@ -73,6 +66,29 @@ func (s *Store) Changes(ctx context.Context, connector uuid.UUID, after FeedPosi
 		return nil, fmt.Errorf("store: changes: %w", err)
 	}
 	return out, nil
+}
+
+// changed are the records that have the places, by id.
+func changed(ctx context.Context, tx pgx.Tx, connector uuid.UUID, places []place) (map[uuid.UUID]Record, error) {
+	ids := map[int][]uuid.UUID{}
+	for _, p := range places {
+		ids[p.Scope] = append(ids[p.Scope], p.ID)
+	}
+	lists := make([][]Record, len(unified.Scopes))
+	b := &pgx.Batch{}
+	for i, list := range ids {
+		ReadQuery{Connector: connector, Scope: unified.Scopes[i], IDs: list, Deleted: true}.queue(b, &lists[i])
+	}
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, err
+	}
+	records := make(map[uuid.UUID]Record, len(places))
+	for _, list := range lists {
+		for _, r := range list {
+			records[r.ID] = r
+		}
+	}
+	return records, nil
 }
 
 // changesSQL merges the scopes by (version, scope, id). $1 connector, $2 version, $3 id, $4 limit.

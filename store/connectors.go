@@ -84,6 +84,7 @@ VALUES ($1, $2, $3, $4, $5, nullif($6::integer, 0), nullif($7::float8, 0)) RETUR
 // RegenerateConnectorToken gives a connector another token, and returns it: the old one stops at once. ErrNotFound:
 // there is no such connector.
 func (s *Store) RegenerateConnectorToken(ctx context.Context, id uuid.UUID) (string, error) {
+	defer s.callers.forget()
 	token := newCredential(ConnectorTokenPrefix, tokenBytes)
 	sealed, err := s.keys.seal(id.String(), "connector token", []byte(token))
 	if err != nil {
@@ -136,6 +137,7 @@ func recordTables() []string {
 
 // DeleteConnector removes a connector and everything of it: records, runs, call log, credential.
 func (s *Store) DeleteConnector(ctx context.Context, id uuid.UUID) error {
+	defer s.callers.forget()
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0`); err != nil { // a million rows take their time
 			return err

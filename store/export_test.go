@@ -5,11 +5,44 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
 // ReadPlan is how Postgres answers a ReadQuery.
 func ReadPlan(ctx context.Context, s *Store, q ReadQuery) (string, error) {
+	first := ""
+	for _, c := range q.Where {
+		sql, ok := byText[q.Scope][c.Field]
+		if !ok {
+			continue
+		}
+		rows, err := s.pool.Query(ctx, "EXPLAIN "+sql, q.Connector, c.Values)
+		if err != nil {
+			return "", err
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return "", err
+		}
+		first += strings.Join(lines, "\n") + "\n"
+	}
+	q, err := s.beforeWall(ctx, q)
+	if err != nil {
+		return "", err
+	}
+	sql, args := q.SQL()
+	plan, err := Behind(ctx, s, q.Connector, "EXPLAIN "+sql, args...)
+	return first + plan, err
+}
+
+// ChangesPlan is how Postgres finds a page of the feed.
+func ChangesPlan(ctx context.Context, s *Store, connector uuid.UUID, after FeedPosition) (string, error) {
+	return Behind(ctx, s, connector, "EXPLAIN "+changesSQL(after), connector, "5", after.ID, 101)
+}
+
+// CallsPlan is how Postgres finds a page of the sync log.
+func CallsPlan(ctx context.Context, s *Store, q CallQuery) (string, error) {
 	sql, args := q.sql()
 	rows, err := s.pool.Query(ctx, "EXPLAIN "+sql, args...)
 	if err != nil {
@@ -19,13 +52,15 @@ func ReadPlan(ctx context.Context, s *Store, q ReadQuery) (string, error) {
 	return strings.Join(lines, "\n"), err
 }
 
-// ChangesPlan is how Postgres finds a page of the feed.
-func ChangesPlan(ctx context.Context, s *Store, connector any, after FeedPosition) (string, error) {
-	rows, err := s.pool.Query(ctx, "EXPLAIN "+changesSQL(after), connector, "5", after.ID, 101)
-	if err != nil {
-		return "", err
-	}
-	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+// Behind is what a query of one column answers on the way that a connector's token's requests go, a row a line.
+func Behind(ctx context.Context, s *Store, connector uuid.UUID, sql string, args ...any) (string, error) {
+	var lines []string
+	err := s.behind(ctx, connector, func(b *pgx.Batch) {
+		b.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+			lines, err = pgx.CollectRows(rows, pgx.RowTo[string])
+			return err
+		})
+	})
 	return strings.Join(lines, "\n"), err
 }
 

@@ -36,6 +36,9 @@ func Migrate(ctx context.Context, url string) ([]int64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: migrate: %w", err)
 	}
+	if _, err := db.ExecContext(ctx, "SELECT leversync.build_wall()"); err != nil {
+		return nil, fmt.Errorf("store: second wall: %w", err)
+	}
 	var done []int64
 	for _, r := range res {
 		done = append(done, r.Source.Version)

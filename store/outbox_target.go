@@ -14,7 +14,7 @@ import (
 // another connector's.
 func (s *Store) RemoteID(ctx context.Context, connector uuid.UUID, sc unified.Scope, id uuid.UUID) (string, error) {
 	type row struct{ RemoteID string }
-	r, err := one[row](ctx, s.pool, fmt.Sprintf(`SELECT remote_id FROM %s WHERE connector_id = $1 AND id = $2 AND deleted_at IS NULL`, sc.Table()), connector, id)
+	r, err := oneBehind[row](ctx, s, connector, fmt.Sprintf(`SELECT remote_id FROM %s WHERE connector_id = $1 AND id = $2 AND deleted_at IS NULL`, sc.Table()), connector, id)
 	return r.RemoteID, err
 }
 
@@ -40,7 +40,7 @@ func (s *Store) TargetOf(ctx context.Context, connector, candidate uuid.UUID) (W
 	if err != nil {
 		return WriteTarget{}, err
 	}
-	return one[WriteTarget](ctx, s.pool, `SELECT remote_id AS opportunity, person FROM parents
+	return oneBehind[WriteTarget](ctx, s, connector, `SELECT remote_id AS opportunity, person FROM parents
 WHERE connector_id = $1 AND scope = 'applications' AND person = $2 AND deleted_at IS NULL
 ORDER BY archived, active_at DESC NULLS LAST, remote_id LIMIT 1`, connector, person)
 }

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"github.com/leversync/leversync/store/unified"
 )
 
 // ConnectorState is a connector as the API lists it: with its token, and how its syncs stand.
@@ -71,7 +69,7 @@ ORDER BY c.created_at, c.id LIMIT $6`, hash, f.OriginID, f.Active, at, id, f.Lim
 
 // LastRuns are the newest runs of a connector's scopes, by id.
 func (s *Store) LastRuns(ctx context.Context, connector uuid.UUID) (map[uuid.UUID]Run, error) {
-	list, err := many[Run](ctx, s.pool, `SELECT `+runColumns+`
+	list, err := manyBehind[Run](ctx, s, connector, `SELECT `+runColumns+`
 FROM runs WHERE connector_id = $1 AND id = ANY(ARRAY(SELECT last_run_id FROM connector_scopes WHERE connector_id = $1))`, connector)
 	out := make(map[uuid.UUID]Run, len(list))
 	for _, r := range list {
@@ -84,13 +82,7 @@ FROM runs WHERE connector_id = $1 AND id = ANY(ARRAY(SELECT last_run_id FROM con
 // such attachment, it is gone, or it has no file.
 func (s *Store) DownloadPath(ctx context.Context, connector, attachment uuid.UUID) (path, fileName string, err error) {
 	type file struct{ DownloadPath, FileName string }
-	f, err := one[file](ctx, s.pool, `SELECT download_path, coalesce(file_name, '') AS file_name FROM attachments
+	f, err := oneBehind[file](ctx, s, connector, `SELECT download_path, coalesce(file_name, '') AS file_name FROM attachments
 WHERE id = $2 AND connector_id = $1 AND deleted_at IS NULL AND download_path IS NOT NULL`, connector, attachment)
 	return f.DownloadPath, f.FileName, err
-}
-
-// ScopeStatus is how one scope of a connector stands.
-func (s *Store) ScopeStatus(ctx context.Context, connector uuid.UUID, sc unified.Scope) (ScopeStatus, error) {
-	return one[ScopeStatus](ctx, s.pool, `SELECT `+scopeColumns+`
-FROM connector_scopes WHERE connector_id = $1 AND scope = $2`, connector, string(sc))
 }

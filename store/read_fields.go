@@ -1,10 +1,8 @@
 package store
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -18,11 +16,12 @@ type reader struct {
 	fields []readField
 }
 
-// readField is a field of the API: how it is read of the row t, and as which type.
+// readField is a field of the API: how it is read of the row t, and how what is read becomes JSON.
 type readField struct {
 	name   string
 	sql    string
-	kind   reflect.Type
+	list   bool
+	append func(b, value []byte) []byte
 	target unified.Scope // "": no relation
 }
 
@@ -79,33 +78,38 @@ var readers = func() map[unified.Scope]*reader {
 		}
 		for _, name := range children[sc] {
 			target := relations[sc][name]
-			r.fields = append(r.fields, readField{name: name, target: target, kind: reflect.TypeFor[[]uuid.UUID](),
+			r.fields = append(r.fields, readField{name: name, target: target, list: true, append: appendIDs,
 				sql: fmt.Sprintf(`ARRAY(SELECT x.id FROM %s x WHERE x.connector_id = t.connector_id AND x.candidate = t.id AND x.deleted_at IS NULL ORDER BY x.id)`, target.Table())})
 		}
 		if sc == unified.ScheduledInterviews {
-			r.fields = append(r.fields, readField{name: "status", sql: interviewStatus, kind: reflect.TypeFor[*string]()})
+			r.fields = append(r.fields, readField{name: "status", sql: interviewStatus, append: AppendText[[]byte]})
 		}
 		m[sc] = r
 	}
 	return m
 }()
 
-// readKinds are the types that fields are read as, by the model's.
-var readKinds = map[reflect.Type]reflect.Type{
-	reflect.TypeFor[*unified.Time]():    reflect.TypeFor[*time.Time](),
-	reflect.TypeFor[[]unified.URL]():    reflect.TypeFor[json.RawMessage](),
-	reflect.TypeFor[[]unified.Option](): reflect.TypeFor[json.RawMessage](),
+// appenders make JSON of the model's types.
+var appenders = map[reflect.Type]func(b, value []byte) []byte{
+	reflect.TypeFor[string]():           AppendText[[]byte],
+	reflect.TypeFor[*string]():          AppendText[[]byte],
+	reflect.TypeFor[*bool]():            appendBool,
+	reflect.TypeFor[*int]():             appendInt,
+	reflect.TypeFor[*unified.Time]():    appendTime,
+	reflect.TypeFor[*uuid.UUID]():       appendID,
+	reflect.TypeFor[[]string]():         appendTexts,
+	reflect.TypeFor[[]uuid.UUID]():      appendIDs,
+	reflect.TypeFor[[]unified.URL]():    appendJSON,
+	reflect.TypeFor[[]unified.Option](): appendJSON,
 }
 
 func newReadField(sc unified.Scope, c column) readField {
-	f := readField{name: c.name, sql: "t." + c.name, kind: c.typ, target: relations[sc][c.name]}
-	if k, ok := readKinds[c.typ]; ok {
-		f.kind = k
-	}
+	f := readField{name: c.name, sql: "t." + c.name, append: appenders[c.typ], target: relations[sc][c.name]}
 	switch c.typ {
 	case reflect.TypeFor[*uuid.UUID]():
 		f.sql = fmt.Sprintf(`(SELECT x.id FROM %s x WHERE x.id = t.%s AND x.connector_id = t.connector_id AND x.deleted_at IS NULL)`, f.target.Table(), c.name)
 	case reflect.TypeFor[[]uuid.UUID]():
+		f.list = true
 		f.sql = fmt.Sprintf(`ARRAY(SELECT x.id FROM unnest(t.%s) WITH ORDINALITY u(id, n) JOIN %s x ON x.id = u.id AND x.connector_id = t.connector_id AND x.deleted_at IS NULL ORDER BY u.n)`,
 			c.name, f.target.Table())
 	}
@@ -129,7 +133,7 @@ func (r *reader) condition(s *query, connector string, c Condition) string {
 		return fmt.Sprintf("lower(t.%s) = ANY(lower_all(%s))", f.name, v)
 	case c.Match == AnyFold:
 		return fmt.Sprintf("lower_all(t.%s) && lower_all(%s)", f.name, v)
-	case c.Match == Related && f.kind == reflect.TypeFor[[]uuid.UUID]():
+	case c.Match == Related && f.list:
 		return fmt.Sprintf("t.%s && %s::uuid[]", f.name, v)
 	case c.Match == Related && f.target == unified.Applications:
 		// What hangs on an application has its remote id as parent, and an index on that.

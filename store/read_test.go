@@ -43,6 +43,8 @@ SELECT $1::uuid, md5($1 || '%[1]s' || i)::uuid, i::text, (i %% 15000)::text, '\x
 		}
 	}
 	db.Exec(`INSERT INTO parents (connector_id, scope, remote_id, person) SELECT $1, 'applications', i::text, (i % 15000)::text FROM generate_series(1, 20000) i`, c.ID)
+	db.Exec(`INSERT INTO calls (id, connector_id, method, path, status, started_at, duration_ms)
+SELECT gen_random_uuid(), CASE WHEN i % 10 = 0 THEN $2::uuid ELSE $1::uuid END, 'GET', '/', 200, '2026-01-01'::timestamptz + i * interval '1 s', 1 FROM generate_series(1, 20000) i`, c.ID, other.ID)
 	db.Exec("ANALYZE")
 	some := []uuid.UUID{unified.ID(c.ID, unified.Candidates, "7")}
 	at := &store.Position{At: time.Date(2026, 1, 1, 2, 0, 0, 0, time.UTC), ID: some[0]}
@@ -71,6 +73,11 @@ SELECT $1::uuid, md5($1 || '%[1]s' || i)::uuid, i::text, (i %% 15000)::text, '\x
 	feed, err := store.ChangesPlan(t.Context(), db.Store, c.ID, store.FeedPosition{Version: 5, Scope: 3})
 	if err != nil || strings.Contains(feed, "Seq Scan") || strings.Contains(feed, "Sort  (cost") && strings.Contains(feed, "Bitmap") {
 		t.Errorf("changes: %v\n%s", err, feed)
+	}
+	for _, q := range []store.CallQuery{{Limit: 51}, {Connector: c.ID, Limit: 51}, {Connector: c.ID, Limit: 51, After: at}, {Limit: 51, Since: at.At}} {
+		if plan, err := store.CallsPlan(t.Context(), db.Store, q); err != nil || strings.Contains(plan, "Seq Scan on calls") {
+			t.Errorf("calls %+v: %v, a sequential scan:\n%s", q, err, plan)
+		}
 	}
 	for _, q := range questions {
 		plan, err := store.ReadPlan(t.Context(), db.Store, q)

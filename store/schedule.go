@@ -129,7 +129,7 @@ const scopeColumns = `scope, enabled, state, reason, next_run_at, requested_at, 
 
 // Scopes lists the 15 scopes of a connector.
 func (s *Store) Scopes(ctx context.Context, connector uuid.UUID) ([]ScopeStatus, error) {
-	return many[ScopeStatus](ctx, s.pool, `SELECT `+scopeColumns+`
+	return manyBehind[ScopeStatus](ctx, s, connector, `SELECT `+scopeColumns+`
 FROM connector_scopes WHERE connector_id = $1 ORDER BY scope`, connector)
 }
 

@@ -26,6 +26,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -59,6 +60,8 @@ type Store struct {
 	leaseFor time.Duration
 
 	failpoint func(point string, connector uuid.UUID, of string) // nil outside of tests
+	callers   callers
+	wall      atomic.Pointer[Wall] // as it stood when it was first needed
 }
 
 // searchPath makes plain table names mean ours.

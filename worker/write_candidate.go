@@ -188,6 +188,6 @@ func (d *candidateDeed) keep(ctx context.Context, a *attempt, remoteID string) (
 		if err := o.write(ctx, tx, []lever.Item[lever.Opportunity]{it}, []string{remoteID}); err != nil {
 			return nil, err
 		}
-		return tx.Reply(ctx, s, unified.Candidates, mapping.ContactOf(it.Value))
+		return tx.Reply(ctx, unified.Candidates, mapping.ContactOf(it.Value))
 	})
 }

@@ -70,7 +70,7 @@ func (d *fileDeed) keep(ctx context.Context, a *attempt, remoteID string) (json.
 		if err := store.Upsert(ctx, tx, []*unified.Attachment{rec}); err != nil {
 			return nil, err
 		}
-		return tx.Reply(ctx, a.wr.w.store, unified.Attachments, remoteID)
+		return tx.Reply(ctx, unified.Attachments, remoteID)
 	})
 }
 

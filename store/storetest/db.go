@@ -19,6 +19,9 @@ const setupTimeout = time.Minute
 // starts. It is base64 of 32 bytes.
 const EncryptionKey = "bGV2ZXJzeW5jIHRlc3RzIHNlYWwgd2l0aCB0aGlzIDE="
 
+// MaxConns bounds each Store's connections: many tests run side by side on one server.
+const MaxConns = 8
+
 // DB is a migrated database that belongs to one test.
 type DB struct {
 	URL   string
@@ -29,7 +32,7 @@ type DB struct {
 }
 
 // New returns an empty, migrated database of t's own, which is dropped when t ends, whoever is still
-// connected. Its Store seals with a key that all tests share.
+// connected. A plain role owns it and connects to it: row-level security counts for it. Its Store seals with a key that all tests share.
 func New(t testing.TB) *DB {
 	t.Helper()
 	server := os.Getenv(databaseEnv)
@@ -39,24 +42,24 @@ func New(t testing.TB) *DB {
 	if !mainRuns.Load() {
 		t.Fatal("storetest.New without storetest.Main: this package needs a TestMain that calls it")
 	}
-	template, err := migratedTemplate()
+	from, err := migratedTemplate()
 	if err != nil {
 		t.Fatal(err)
 	}
 	db := &DB{t: t}
-	db.URL = clone(t, server, template)
+	db.URL = clone(t, server, from)
 	db.Store = openStore(t, db.URL)
 	db.pool = openPool(t, db.URL)
 	return db
 }
 
 // clone copies the template and returns the URL of the copy.
-func clone(t testing.TB, server, template string) string {
+func clone(t testing.TB, server, from string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
 	name := databaseName("test")
-	sql := "CREATE DATABASE " + quote(name) + " TEMPLATE " + quote(template)
+	sql := "CREATE DATABASE " + quote(name) + " TEMPLATE " + quote(from) + " OWNER " + quote(template.owner.Username())
 	if err := execute(ctx, server, sql); err != nil {
 		t.Fatalf("storetest: create a database from the template: %v", err)
 	}
@@ -65,7 +68,7 @@ func clone(t testing.TB, server, template string) string {
 			t.Errorf("storetest: drop the test's database: %v", err)
 		}
 	})
-	return withDatabase(server, name)
+	return owned(server, name)
 }
 
 func openStore(t testing.TB, url string) *store.Store {
@@ -74,8 +77,7 @@ func openStore(t testing.TB, url string) *store.Store {
 	if err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
-	// Many tests run side by side on one server, so each gets few connections.
-	s, err := store.Open(context.Background(), store.Config{URL: url, Keys: keys, MaxConns: 8})
+	s, err := store.Open(context.Background(), store.Config{URL: url, Keys: keys, MaxConns: MaxConns})
 	if err != nil {
 		t.Fatalf("storetest: %v", err)
 	}

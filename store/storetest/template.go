@@ -14,10 +14,12 @@ import (
 	"github.com/leversync/leversync/store"
 )
 
-// template is the database that this process migrated and clones, or "" while there is none.
+// template is the database that this process migrated and clones, or "" while there is none, and the role that
+// owns it and its clones: a plain one, as in a deployment, because a superuser passes every row-level security policy.
 var template struct {
 	sync.Mutex
-	name string
+	name  string
+	owner *url.Userinfo
 }
 
 // migratedTemplate returns the name of a migrated database, made on first use. Cloning it takes some
@@ -31,26 +33,42 @@ func migratedTemplate() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
 	server, name := os.Getenv(databaseEnv), databaseName("template")
-	if err := execute(ctx, server, "CREATE DATABASE "+quote(name)); err != nil {
+	owner, password := databaseName("owner"), rand.Text()
+	if err := execute(ctx, server, "CREATE ROLE "+quote(owner)+" LOGIN PASSWORD '"+password+"'"); err != nil {
+		return "", fmt.Errorf("storetest: create the role of the tests' databases: %w", err)
+	}
+	template.owner = url.UserPassword(owner, password)
+	// An administrator made it for them, as a deployment may have to: see store.Wall.
+	if err := execute(ctx, server, "CREATE ROLE "+quote(owner+"_reader")+" ROLE "+quote(owner)); err != nil {
+		return "", fmt.Errorf("storetest: create the role that reads: %w", err)
+	}
+	if err := execute(ctx, server, "CREATE DATABASE "+quote(name)+" OWNER "+quote(owner)); err != nil {
 		return "", fmt.Errorf("storetest: create the template: %w", err)
 	}
 	template.name = name
-	if _, err := store.Migrate(ctx, withDatabase(server, name)); err != nil {
+	if _, err := store.Migrate(ctx, owned(server, name)); err != nil {
 		return "", fmt.Errorf("storetest: migrate the template: %w", err)
 	}
 	return name, nil
 }
 
-// dropTemplate removes the template, if one was made.
+// dropTemplate removes the template and its role, if they were made.
 func dropTemplate() error {
 	template.Lock()
 	defer template.Unlock()
-	if template.name == "" {
+	if template.owner == nil {
 		return nil
 	}
-	name := template.name
-	template.name = ""
-	return dropDatabase(os.Getenv(databaseEnv), name)
+	server, name, owner := os.Getenv(databaseEnv), template.name, template.owner.Username()
+	template.name, template.owner = "", nil
+	if name != "" {
+		if err := dropDatabase(server, name); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
+	defer cancel()
+	return execute(ctx, server, "DROP ROLE "+quote(owner)+", "+quote(owner+"_reader"))
 }
 
 // databaseName is unique on a server that several test processes share, on one machine or many.
@@ -77,12 +95,12 @@ func execute(ctx context.Context, url, sql string) error {
 
 func quote(identifier string) string { return pgx.Identifier{identifier}.Sanitize() }
 
-// withDatabase is a server's URL with another database.
-func withDatabase(server, name string) string {
+// owned is a server's URL with another database, for the template's owner.
+func owned(server, name string) string {
 	u, err := url.Parse(server)
 	if err != nil {
 		panic("storetest: " + databaseEnv + " is not a URL") // execute has parsed it before
 	}
-	u.Path = "/" + name
+	u.Path, u.User = "/"+name, template.owner
 	return u.String()
 }

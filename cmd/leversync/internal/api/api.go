@@ -85,6 +85,7 @@ func humaConfig(cfg Config) huma.Config {
 	// Served by serveDocs: huma's page loads its renderer from another host.
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
 	c.RejectUnknownQueryParameters = true
+	c.Formats = map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat}
 	c.AllowAdditionalPropertiesByDefault = true // a later release may add fields
 	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.Info.Description = "One linked Lever account for each connector token, in the unified ATS model."

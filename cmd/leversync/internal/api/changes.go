@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -54,11 +53,7 @@ func registerChanges(s *server, op huma.Operation) {
 			found, out.Body.HasMore = found[:in.Limit], true
 		}
 		for _, f := range found {
-			c, err := s.change(f)
-			if err != nil {
-				return nil, err
-			}
-			out.Body.Items = append(out.Body.Items, c)
+			out.Body.Items = append(out.Body.Items, s.change(f))
 			after = f.Position
 		}
 		out.Body.Cursor = s.cfg.Store.FeedCursor(name, after)
@@ -66,17 +61,13 @@ func registerChanges(s *server, op huma.Operation) {
 	})
 }
 
-func (s *server) change(f store.Change) (Change, error) {
+func (s *server) change(f store.Change) Change {
 	r := f.Record
 	c := Change{Scope: string(f.Scope), ID: r.ID, RemoteID: r.RemoteID, Operation: "upsert", ModifiedAt: unified.NewTime(r.ModifiedAt)}
 	if r.DeletedAt != nil {
 		c.Operation = "delete"
-		return c, nil
+		return c
 	}
-	built, err := models[f.Scope].build(r, want{}, s.cfg.PublicURL)
-	if err != nil {
-		return c, err
-	}
-	c.Record, err = json.Marshal(built)
-	return c, err
+	c.Record = s.appendRecord(nil, models[f.Scope], &r, want{}, nil)
+	return c
 }

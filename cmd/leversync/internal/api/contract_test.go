@@ -129,7 +129,7 @@ func (e *env) checkRelations() {
 		n := 0
 		for _, i := range e.all("/api/ats/v1/" + string(sc) + "?page_size=200") {
 			for _, f := range models[sc].fields {
-				if !f.related || i[f.name] == nil {
+				if f.target == nil || i[f.name] == nil {
 					continue
 				}
 				list, many := i[f.name].([]any)
@@ -153,7 +153,7 @@ func (e *env) checkRelations() {
 func relationNames(sc unified.Scope) string {
 	var s string
 	for _, f := range models[sc].fields {
-		if f.related {
+		if f.target != nil {
 			if s != "" {
 				s += ","
 			}

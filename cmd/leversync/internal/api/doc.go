@@ -8,7 +8,9 @@
 //
 // A key says what may be done (read, write, admin), a connector's token whose records. A request through one
 // token never sees another's record: the token is resolved once, before any parameter is looked at, and every
-// query names the connector that it gave. Keys and tokens are looked up by their SHA-256.
+// query names the connector that it gave, and runs behind a wall that shows no other's rows (store.Wall). Keys and
+// tokens are looked up by their SHA-256. For lists, records and the feed that is remembered for store.RecognizedFor,
+// one second: so long may a key still read that another process has revoked.
 //
 // # Choices where the contract is silent
 //

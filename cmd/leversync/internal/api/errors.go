@@ -57,7 +57,10 @@ func (e *refusal) MarshalJSON() ([]byte, error) {
 
 func refuse(status int, message string) *refusal { return &refusal{status: status, message: message} }
 
-var errNotFound = refuse(http.StatusNotFound, "Not found")
+var (
+	errNotFound = refuse(http.StatusNotFound, "Not found")
+	errToken    = refuse(http.StatusUnauthorized, "Invalid connector token")
+)
 
 // invalid is a 422 for one parameter.
 func invalid(in, name, kind, message string, input any) *refusal {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"reflect"
 	"strings"
 
 	"github.com/google/uuid"
@@ -47,16 +46,16 @@ func (m *model) parseExpand(s string) ([]expansion, error) {
 
 func (m *model) checkExpansion(e expansion) error {
 	f, ok := m.field(e.relation)
-	if !ok || !f.related {
+	if !ok || f.target == nil {
 		var names []string
 		for _, f := range m.fields {
-			if f.related {
+			if f.target != nil {
 				names = append(names, f.name)
 			}
 		}
 		return badExpand("unknown relation \"" + e.relation + "\": those there are: " + strings.Join(names, ", "))
 	}
-	target := m.target(f)
+	target := modelsByType[f.target]
 	for _, name := range e.fields {
 		if !target.has(name) {
 			return badExpand(e.relation + " has no field \"" + name + "\"")
@@ -69,52 +68,67 @@ func badExpand(message string) error {
 	return invalid("query", "expand", "value_error", message, nil)
 }
 
-// target is the model that a relation leads to.
-func (m *model) target(f modelField) *model {
-	rel := reflect.New(m.typ.Field(f.index).Type).Interface().(related)
-	return modelsByType[rel.model()]
-}
+// objects are records as JSON, by id.
+type objects map[uuid.UUID][]byte
 
-// expand puts records in the place of ids, in one query for each relation. One level: the relations of what is
-// put there stay ids.
-func (s *server) expand(ctx context.Context, connector uuid.UUID, m *model, records []any, w want) error {
+// expand reads what relations lead to, all of them in one round trip. One level: the relations of what is found
+// stay ids.
+func (s *server) expand(ctx context.Context, connector uuid.UUID, m *model, records []store.Record, w want) (map[string]objects, error) {
+	out := map[string]objects{}
+	var qs []store.ReadQuery
 	for _, e := range w.expand {
 		f, _ := m.field(e.relation)
-		target := m.target(f)
-		seen := map[uuid.UUID]any{}
-		var ids []uuid.UUID
+		seen := map[uuid.UUID]bool{}
+		ids := []uuid.UUID{}
 		for _, r := range records {
-			for _, id := range relation(r, f).ids() {
-				if _, ok := seen[id]; !ok {
-					seen[id] = nil
+			for _, id := range r.Related(f.at) {
+				if !seen[id] {
+					seen[id] = true
 					ids = append(ids, id)
 				}
 			}
 		}
-		if len(ids) == 0 {
-			continue
-		}
-		found, err := s.cfg.Store.Read(ctx, store.ReadQuery{Connector: connector, Scope: target.scope, IDs: ids})
-		if err != nil {
-			return err
-		}
-		for _, r := range found {
-			built, err := target.build(r, want{customFields: w.customFields}, s.cfg.PublicURL)
-			if err != nil {
-				return err
-			}
-			if e.fields != nil {
-				built = target.pick(built, e.fields)
-			}
-			seen[r.ID] = built
-		}
-		for _, r := range records {
-			relation(r, f).expand(func(id uuid.UUID) any { return seen[id] })
-		}
+		qs = append(qs, store.ReadQuery{Connector: connector, Scope: modelsByType[f.target].scope, IDs: ids})
 	}
-	return nil
+	found, err := s.cfg.Store.ReadAll(ctx, connector, qs)
+	if err != nil {
+		return nil, err
+	}
+	inner := want{customFields: w.customFields}
+	for i, e := range w.expand {
+		target, all := models[qs[i].Scope], make(objects, len(found[i]))
+		for j := range found[i] {
+			r := &found[i][j]
+			if e.fields != nil {
+				all[r.ID] = s.appendPicked(nil, target, r, inner, e.fields)
+				continue
+			}
+			all[r.ID] = s.appendRecord(nil, target, r, inner, nil)
+		}
+		out[e.relation] = all
+	}
+	return out, nil
 }
 
-func relation(record any, f modelField) related {
-	return reflect.ValueOf(record).Elem().Field(f.index).Addr().Interface().(related)
+// appendObjects appends what a record's relation leads to: an object or null, or a list of objects.
+func appendObjects(b []byte, f *modelField, r *store.Record, found objects) []byte {
+	ids := r.Related(f.at)
+	if !f.list {
+		if len(ids) == 1 && found[ids[0]] != nil {
+			return append(b, found[ids[0]]...)
+		}
+		return append(b, "null"...)
+	}
+	b = append(b, '[')
+	first := len(b)
+	for _, id := range ids {
+		if found[id] == nil {
+			continue
+		}
+		if len(b) > first {
+			b = append(b, ',')
+		}
+		b = append(b, found[id]...)
+	}
+	return append(b, ']')
 }

@@ -26,12 +26,12 @@ func FuzzExpand(f *testing.F) {
 			}
 			for _, e := range list {
 				field, ok := m.field(e.relation)
-				if !ok || !field.related {
+				if !ok || field.target == nil {
 					t.Errorf("expand=%q of %s is taken with %q, which is no relation", s, sc, e.relation)
 					continue
 				}
 				for _, name := range e.fields {
-					if !m.target(field).has(name) {
+					if !modelsByType[field.target].has(name) {
 						t.Errorf("expand=%q of %s is taken with %s.%s, which is not there", s, sc, e.relation, name)
 					}
 				}

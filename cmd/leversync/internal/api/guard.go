@@ -55,7 +55,11 @@ func (s *server) admit(req *http.Request, r Route) (bucket string, c *store.Conn
 		return bucket, nil, refuse(http.StatusUnauthorized, "Not authenticated: send an API key as Authorization: Bearer")
 	}
 	token := req.Header.Get("x-connector-token")
-	caller, err := s.cfg.Store.Authorize(req.Context(), key, token)
+	authorize := s.cfg.Store.Authorize
+	if r.Lately {
+		authorize = s.cfg.Store.Recognize
+	}
+	caller, err := authorize(req.Context(), key, token)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return bucket, nil, refuse(http.StatusUnauthorized, "Invalid API key")
@@ -74,7 +78,7 @@ func (s *server) admit(req *http.Request, r Route) (bucket string, c *store.Conn
 	case token == "":
 		return bucket, nil, invalid("header", "x-connector-token", "missing", "required header parameter is missing", nil)
 	case caller.Connector == nil:
-		return bucket, nil, refuse(http.StatusUnauthorized, "Invalid connector token")
+		return bucket, nil, errToken
 	}
 	return "connector:" + caller.Connector.ID.String(), caller.Connector, nil
 }

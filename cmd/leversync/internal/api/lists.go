@@ -2,6 +2,10 @@ package api
 
 import (
 	"context"
+	"errors"
+	"io"
+	"reflect"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -21,10 +25,30 @@ type List[T any] struct {
 type listOutput[T any] struct {
 	Watermark string `header:"X-Sync-Watermark" doc:"Changes made in Lever before this moment are here. Absent before the first sync is through."`
 	State     string `header:"X-Sync-State" enum:"ok,syncing-first-time,forbidden,scope-off,relink-needed,failed" doc:"Why there may be less than expected."`
-	Body      List[*T]
+	Body      made[List[*T]]
 }
 
-type recordOutput[T any] struct{ Body *T }
+type recordOutput[T any] struct{ Body made[T] }
+
+// made is the JSON of a T, made without one.
+type made[T any] []byte
+
+// Schema is that of a T.
+func (made[T]) Schema(r huma.Registry) *huma.Schema { return r.Schema(reflect.TypeFor[T](), true, "") }
+
+func (m made[T]) text() []byte { return m }
+
+// jsonFormat writes what is made already as it is, and all else as huma does.
+var jsonFormat = huma.Format{
+	Marshal: func(w io.Writer, v any) error {
+		if m, ok := v.(interface{ text() []byte }); ok {
+			_, err := w.Write(m.text())
+			return err
+		}
+		return huma.DefaultJSONFormat.Marshal(w, v)
+	},
+	Unmarshal: huma.DefaultJSONFormat.Unmarshal,
+}
 
 // listInput is a pointer to the input of a list.
 type listInput[I any] interface {
@@ -61,28 +85,51 @@ func page[T any](ctx context.Context, s *server, m *model, p *ListParams, input 
 	if err != nil {
 		return nil, err
 	}
-	records, err := s.cfg.Store.Read(ctx, q)
+	found, err := s.cfg.Store.Page(ctx, q)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, errToken // it was deleted a moment ago
+	}
 	if err != nil {
 		return nil, err
 	}
-	out := &listOutput[T]{}
-	if out.Watermark, out.State, err = s.freshness(ctx, *connector, m.scope); err != nil {
-		return nil, err
+	out := &listOutput[T]{State: scopeState(found.ConnectorStatus, found.Scope)}
+	if at := found.Scope.SyncedAt; at != nil {
+		out.Watermark = at.UTC().Format(unified.TimeLayout)
 	}
+	records, cursor := found.Records, ""
 	if len(records) > p.PageSize {
 		records = records[:p.PageSize]
-		cursor := s.cfg.Store.Cursor(name, records[p.PageSize-1].Position())
-		out.Body.Cursor = &cursor
+		cursor = s.cfg.Store.Cursor(name, records[p.PageSize-1].Position())
 	}
-	built, err := s.build(ctx, connector.ID, m, records, w)
+	expanded, err := s.expand(ctx, connector.ID, m, records, w)
 	if err != nil {
 		return nil, err
 	}
-	out.Body.PageSize, out.Body.Items = len(built), make([]*T, len(built))
-	for i, b := range built {
-		out.Body.Items[i] = b.(*T)
-	}
+	out.Body = s.makeList(m, records, cursor, w, expanded)
 	return out, nil
+}
+
+// makeList is a List as JSON; cursor "" is null.
+func (s *server) makeList(m *model, records []store.Record, cursor string, w want, expanded map[string]objects) []byte {
+	size := 200
+	for i := range records {
+		size += records[i].Size() + 32*(len(m.fields)+8)
+	}
+	b := append(make([]byte, 0, size), `{"cursor":`...)
+	if cursor == "" {
+		b = append(b, "null"...)
+	} else {
+		b = store.AppendText(b, cursor)
+	}
+	b = strconv.AppendInt(append(b, `,"page_size":`...), int64(len(records)), 10)
+	b = append(b, `,"items":[`...)
+	for i := range records {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = s.appendRecord(b, m, &records[i], w, expanded)
+	}
+	return append(b, "]}\n"...)
 }
 
 // query turns a request's parameters into the store's: one record more than the page holds tells whether there
@@ -132,18 +179,6 @@ func wanted(m *model, w want, input any) (want, error) {
 	return w, err
 }
 
-// build makes the API's records, relations expanded.
-func (s *server) build(ctx context.Context, connector uuid.UUID, m *model, records []store.Record, w want) ([]any, error) {
-	built := make([]any, len(records))
-	for i, r := range records {
-		var err error
-		if built[i], err = m.build(r, w, s.cfg.PublicURL); err != nil {
-			return nil, err
-		}
-	}
-	return built, s.expand(ctx, connector, m, built, w)
-}
-
 // get registers a scope's single record.
 func get[T, I any, P recordInput[I]](sc unified.Scope) func(*server, huma.Operation) {
 	return func(s *server, op huma.Operation) {
@@ -166,11 +201,11 @@ func get[T, I any, P recordInput[I]](sc unified.Scope) func(*server, huma.Operat
 			if len(records) == 0 {
 				return nil, errNotFound
 			}
-			built, err := s.build(ctx, connector, m, records, w)
+			expanded, err := s.expand(ctx, connector, m, records, w)
 			if err != nil {
 				return nil, err
 			}
-			return &recordOutput[T]{Body: built[0].(*T)}, nil
+			return &recordOutput[T]{Body: append(s.appendRecord(nil, m, &records[0], w, expanded), '\n')}, nil
 		})
 	}
 }

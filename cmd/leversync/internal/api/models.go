@@ -18,8 +18,6 @@ type Envelope struct {
 	CustomFields Object        `json:"custom_fields" doc:"Null unless include_custom_fields is true."`
 }
 
-func (e *Envelope) envelope() *Envelope { return e }
-
 // Application is one candidacy of a person.
 type Application struct {
 	Envelope

@@ -2,10 +2,9 @@ package api
 
 import (
 	"encoding/json"
-	"fmt"
 	"reflect"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/unified"
@@ -20,9 +19,11 @@ type model struct {
 
 // modelField is a field of the model besides the envelope.
 type modelField struct {
-	name    string
-	index   int
-	related bool
+	name   string
+	key    string       // as JSON begins it: ,"name":
+	at     int          // where the store's records have it; -1: it is made here
+	target reflect.Type // of a relation; nil: it is none
+	list   bool         // of relations
 }
 
 // models are all, by scope; modelsByType by their Go type.
@@ -56,8 +57,11 @@ func init() {
 				continue
 			}
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			_, rel := reflect.New(f.Type).Interface().(related)
-			m.fields = append(m.fields, modelField{name: name, index: i, related: rel})
+			field := modelField{name: name, key: `,"` + name + `":`, at: store.Field(sc, name)}
+			if r, ok := reflect.Zero(f.Type).Interface().(related); ok {
+				field.target, field.list = r.target(), f.Type.Kind() == reflect.Slice
+			}
+			m.fields = append(m.fields, field)
 		}
 		models[sc], modelsByType[t] = m, m
 	}
@@ -79,85 +83,83 @@ type want struct {
 	expand                     []expansion
 }
 
-// build makes the API's record: a pointer to the model's struct.
-func (m *model) build(r store.Record, w want, publicURL string) (any, error) {
-	v := reflect.New(m.typ)
-	e := v.Interface().(interface{ envelope() *Envelope }).envelope()
-	remote := r.RemoteID
-	e.ID, e.RemoteID, e.ModifiedAt = r.ID, &remote, unified.NewTime(r.ModifiedAt)
-	if w.deleted {
-		e.DeletedAt = moment(r.DeletedAt)
+// appendRecord appends a record to a JSON text. expanded are the objects to put in the place of relations, by field
+// and id.
+func (s *server) appendRecord(b []byte, m *model, r *store.Record, w want, expanded map[string]objects) []byte {
+	b = store.AppendID(append(b, `{"id":`...), r.ID)
+	b = store.AppendText(append(b, `,"remote_id":`...), r.RemoteID)
+	b = store.AppendTime(append(b, `,"modified_at":`...), r.ModifiedAt)
+	if w.deleted && r.DeletedAt != nil {
+		b = store.AppendTime(append(b, `,"remote_deleted_at":`...), *r.DeletedAt)
 	}
 	if w.raw {
-		e.RawData = Object("null")
-		if r.Raw != nil {
-			e.RawData = Object(r.Raw)
-		}
+		b = appendRaw(append(b, `,"raw_data":`...), r.Raw)
 	}
+	b = appendCustomFields(append(b, `,"custom_fields":`...), w)
+	for i := range m.fields {
+		f := &m.fields[i]
+		b = append(b, f.key...)
+		if found, ok := expanded[f.name]; ok {
+			b = appendObjects(b, f, r, found)
+			continue
+		}
+		b = s.appendField(b, f, r)
+	}
+	return append(b, '}')
+}
+
+func (s *server) appendField(b []byte, f *modelField, r *store.Record) []byte {
+	if f.at < 0 {
+		return s.appendFileURL(b, r)
+	}
+	return r.AppendField(b, f.at)
+}
+
+// appendFileURL makes the one field that the store has not: where an attachment's file is had.
+func (s *server) appendFileURL(b []byte, r *store.Record) []byte {
+	return store.AppendText(b, s.cfg.PublicURL+ats+"attachments/"+r.ID.String()+"/download")
+}
+
+func appendRaw(b []byte, raw json.RawMessage) []byte {
+	if raw == nil {
+		return append(b, "null"...)
+	}
+	return append(b, raw...)
+}
+
+func appendCustomFields(b []byte, w want) []byte {
 	if w.customFields {
-		e.CustomFields = Object("{}")
+		return append(b, "{}"...)
 	}
-	for _, f := range m.fields {
-		if err := load(v.Elem().Field(f.index).Addr().Interface(), r.Fields[f.name]); err != nil {
-			return nil, fmt.Errorf("api: %s.%s: %w", m.scope, f.name, err)
+	return append(b, "null"...)
+}
+
+// appendPicked appends some fields of a record as an object.
+func (s *server) appendPicked(b []byte, m *model, r *store.Record, w want, names []string) []byte {
+	b = append(b, '{')
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			continue
 		}
-	}
-	if a, ok := v.Interface().(*Attachment); ok {
-		url := publicURL + "/api/ats/v1/attachments/" + a.ID.String() + "/download"
-		a.FileURL = &url
-	}
-	return v.Interface(), nil
-}
-
-// load puts a value of the store into a field of a model.
-func load(field, value any) error {
-	if rel, ok := field.(related); ok {
-		rel.load(value)
-		return nil
-	}
-	if value == nil {
-		return nil
-	}
-	switch f := field.(type) {
-	case **string:
-		*f = value.(*string)
-	case **bool:
-		*f = value.(*bool)
-	case **int:
-		*f = value.(*int)
-	case **unified.Time:
-		*f = moment(value.(*time.Time))
-	case *[]string:
-		*f = value.([]string)
-	case interface{ loadRaw(json.RawMessage) }:
-		f.loadRaw(value.(json.RawMessage))
-	default:
-		return fmt.Errorf("no way from %T to %T", value, field)
-	}
-	return nil
-}
-
-// pick is some fields of a built record, by name.
-func (m *model) pick(record any, names []string) map[string]any {
-	out := map[string]any{}
-	v := reflect.ValueOf(record).Elem()
-	e := record.(interface{ envelope() *Envelope }).envelope()
-	for _, name := range names {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), name...), `":`...)
 		switch name {
 		case "id":
-			out[name] = e.ID
+			b = store.AppendID(b, r.ID)
 		case "remote_id":
-			out[name] = e.RemoteID
+			b = store.AppendText(b, r.RemoteID)
 		case "modified_at":
-			out[name] = e.ModifiedAt
+			b = store.AppendTime(b, r.ModifiedAt)
 		case "custom_fields":
-			out[name] = e.CustomFields
+			b = appendCustomFields(b, w)
 		default:
 			f, _ := m.field(name)
-			out[name] = v.Field(f.index).Interface()
+			b = s.appendField(b, &f, r)
 		}
 	}
-	return out
+	return append(b, '}')
 }
 
 // has reports whether a record of the model has a field of this name.

@@ -19,6 +19,7 @@ type Route struct {
 	Tag          string
 	Scope        string // what the key must be able to do: read, write, admin
 	Token        bool   // the connector's token is needed
+	Lately       bool   // who asks may be known from a second ago: see store.Recognize
 	Errors       []int  // besides those that every route has
 
 	register func(*server, huma.Operation)
@@ -34,7 +35,7 @@ var routes = append(collections(), []Route{
 		Errors:      []int{404, 409, 502}, register: registerDownload},
 	{Method: http.MethodGet, Path: ats + "sync-status", ID: "get-sync-status", Tag: "Sync", Scope: store.KeyRead, Token: true,
 		Summary: "How fresh each scope is, and what to do where it is not", register: registerSyncStatus},
-	{Method: http.MethodGet, Path: ats + "changes", ID: "list-changes", Tag: "Sync", Scope: store.KeyRead, Token: true,
+	{Method: http.MethodGet, Path: ats + "changes", ID: "list-changes", Tag: "Sync", Scope: store.KeyRead, Token: true, Lately: true,
 		Summary: "Records in the order of their last changes",
 		Description: "A feed that can be tailed: every record once, at its newest change, and again whenever it changes. Keep the cursor of the last " +
 			"page and ask again with it: nothing is missed, whatever order transactions commit in.",
@@ -118,9 +119,9 @@ func collections() []Route {
 	for _, c := range scopes {
 		path := ats + string(c.scope)
 		out = append(out,
-			Route{Method: http.MethodGet, Path: path, ID: "list-" + string(c.scope), Tag: c.tag, Scope: store.KeyRead, Token: true,
+			Route{Method: http.MethodGet, Path: path, ID: "list-" + string(c.scope), Tag: c.tag, Scope: store.KeyRead, Token: true, Lately: true,
 				Summary: "List " + lowerFirst(c.tag), register: c.list},
-			Route{Method: http.MethodGet, Path: path + "/{id}", ID: "get-" + c.name(), Tag: c.tag, Scope: store.KeyRead, Token: true,
+			Route{Method: http.MethodGet, Path: path + "/{id}", ID: "get-" + c.name(), Tag: c.tag, Scope: store.KeyRead, Token: true, Lately: true,
 				Summary: "Get " + c.one, Errors: []int{404}, register: c.get})
 	}
 	return out

@@ -72,7 +72,7 @@ func registerSyncStatus(s *server, op huma.Operation) {
 
 func scopeStatus(c store.Connector, st store.ScopeStatus, run *store.Run, now time.Time) ScopeStatus {
 	out := ScopeStatus{
-		Scope: st.Scope, State: scopeState(c, st), Syncing: st.Enabled && (st.State == "syncing" || st.RequestedAt != nil),
+		Scope: st.Scope, State: scopeState(c.Status, st), Syncing: st.Enabled && (st.State == "syncing" || st.RequestedAt != nil),
 		Watermark: moment(st.SyncedAt), Records: st.Records, Quarantined: st.Quarantined,
 	}
 	if st.SyncedAt != nil {
