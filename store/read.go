@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/leversync/leversync/store/unified"
 )
@@ -70,7 +71,7 @@ func (s *Store) Page(ctx context.Context, q ReadQuery) (Page, error) {
 	}
 	err = s.behind(ctx, q.Connector, func(b *pgx.Batch) {
 		queue(b, &states, `SELECT `+prefixed("s", scopeColumns)+`, c.status AS connector_status
-FROM connector_scopes s JOIN connectors c ON c.id = s.connector_id WHERE s.connector_id = $1 AND s.scope = $2`, [16]byte(q.Connector), string(q.Scope))
+FROM connector_scopes s JOIN connectors c ON c.id = s.connector_id WHERE s.connector_id = $1 AND s.scope = $2`, wireID(q.Connector), string(q.Scope))
 		q.queue(b, &p.Records)
 	})
 	if err == nil && len(states) == 0 {
@@ -156,11 +157,14 @@ type query struct {
 // arg adds an argument and returns its placeholder.
 func (q *query) arg(v any) string {
 	if id, ok := v.(uuid.UUID); ok {
-		v = [16]byte(id) // as it travels: pgx would go by way of a text
+		v = wireID(id)
 	}
 	q.args = append(q.args, v)
 	return fmt.Sprintf("$%d", len(q.args))
 }
+
+// wireID is an id as pgx takes it fastest: a uuid.UUID goes by way of a text.
+func wireID(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
 // SQL is the statement, and its arguments. The page is cut before any relation is looked at.
 func (q ReadQuery) SQL() (string, []any) {

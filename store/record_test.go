@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"testing"
 	"time"
 
@@ -35,7 +36,14 @@ func TestAppendField(t *testing.T) {
 		"tags": `["a \"quoted\", {tag}",""]`, "locations": "[]", "phone_numbers": "null", "urls": `[{"value": "https://example.com", "url_type": "OTHER"}]`,
 		"applications": fmt.Sprintf("[%q]", app), "attachments": "[]", "candidate": fmt.Sprintf("%q", person), "job": "null", "stage_order": "-7",
 	}
-	simple, err := store.Open(t.Context(), store.Config{URL: db.URL + "&default_query_exec_mode=simple_protocol", MaxConns: 2})
+	u, err := url.Parse(db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := u.Query()
+	asked.Set("default_query_exec_mode", "simple_protocol")
+	u.RawQuery = asked.Encode()
+	simple, err := store.Open(t.Context(), store.Config{URL: u.String(), MaxConns: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
