@@ -24,7 +24,6 @@ type Server struct {
 	MaxConnections, Connections int
 	Now                         time.Time
 	Role                        string
-	SkipsRowSecurity            bool // a superuser, or BYPASSRLS: no policy holds it
 	MayCreate                   bool // in the schema leversync: migrations need that
 	SizeBytes                   int64
 }
@@ -37,10 +36,10 @@ func (s *Store) Server(ctx context.Context) (Server, error) {
     current_setting('fsync') = 'on' AS fsync, current_setting('full_page_writes') = 'on' AS full_pages, current_setting('autovacuum') = 'on' AS autovacuum,
     current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS max_connections,
     (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')::int AS connections,
-    clock_timestamp() AS now, current_user::text AS role, r.rolsuper OR r.rolbypassrls AS skips_row_security,
+    clock_timestamp() AS now, current_user::text AS role,
     coalesce(has_schema_privilege(to_regnamespace('leversync')::oid, 'CREATE'), has_database_privilege(d.oid, 'CREATE')) AS may_create,
     pg_database_size(d.oid) AS size_bytes
-FROM pg_database d, pg_roles r WHERE d.datname = current_database() AND r.rolname = current_user`)
+FROM pg_database d WHERE d.datname = current_database()`)
 }
 
 // Upkeep is what stands in Postgres' way of keeping its house.

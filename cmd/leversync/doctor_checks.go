@@ -11,7 +11,7 @@ var checks = []check{
 	{"Postgres", "migrations", checkMigrations},
 	{"Postgres", "may create", ofServer(checkMayCreate)},
 	{"Postgres", "rights", ofUpkeep(checkRights)},
-	{"Postgres", "row security", ofServer(checkRowSecurity)},
+	{"Postgres", "row security", checkRowSecurity},
 	{"Postgres", "isolation", ofServer(checkIsolation)},
 	{"Postgres", "connections", ofServer(checkConnections)},
 	{"Postgres", "durability", ofServer(checkDurability)},
