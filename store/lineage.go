@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -87,7 +86,7 @@ func findSQL(connectors []uuid.UUID, id string) (string, []any) {
 
 func (s *Store) lineage(ctx context.Context, tx pgx.Tx, p found) (Lineage, error) {
 	l := Lineage{Scope: unified.Scope(p.Scope)}
-	recs, err := s.read(ctx, tx, ReadQuery{Connector: p.ConnectorID, Scope: l.Scope, IDs: []uuid.UUID{p.ID}, Deleted: true, Raw: true})
+	recs, err := readIn(ctx, tx, ReadQuery{Connector: p.ConnectorID, Scope: l.Scope, IDs: []uuid.UUID{p.ID}, Deleted: true, Raw: true})
 	if err != nil {
 		return l, err
 	}
@@ -130,19 +129,4 @@ ORDER BY started_at DESC LIMIT $4`, l.Connector.ID, string(l.Scope), l.CreatedAt
 	l.Calls, err = many[Call](ctx, tx, `SELECT * FROM calls WHERE connector_id = $1 AND run_id = $2 AND started_at BETWEEN $3::timestamptz AND $4::timestamptz + interval '1 millisecond'
 ORDER BY started_at DESC, id DESC LIMIT $5`, l.Connector.ID, l.Run.ID, l.Run.StartedAt, l.Record.ModifiedAt, lineageCalls)
 	return err
-}
-
-// Body is the record's fields as JSON, by their names in the API.
-func (r Record) Body() (json.RawMessage, error) {
-	out := map[string]any{"id": r.ID, "remote_id": r.RemoteID, "modified_at": unified.NewTime(r.ModifiedAt)}
-	if r.DeletedAt != nil {
-		out["deleted_at"] = unified.NewTime(*r.DeletedAt)
-	}
-	for name, v := range r.Fields {
-		if at, ok := v.(*time.Time); ok {
-			v = unified.NewTime(*at)
-		}
-		out[name] = v
-	}
-	return json.Marshal(out)
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/leversync/leversync/store/unified"
 )
@@ -79,22 +78,12 @@ func scopesOff(ctx context.Context, q querier, connector uuid.UUID) (map[unified
 // Reply is a record as the API gives it, for a write's reply; nil: it is not there. Nothing that the API adds
 // of its own is in it, as the URL of a file.
 func (t *Tx) Reply(ctx context.Context, sc unified.Scope, remoteID string) (json.RawMessage, error) {
-	var recs []Record
-	b := &pgx.Batch{}
-	ReadQuery{Connector: t.lease.Connector, Scope: sc, RemoteIDs: []string{remoteID}}.queue(b, &recs)
-	if err := t.tx.SendBatch(ctx, b).Close(); err != nil || len(recs) == 0 {
+	recs, err := readIn(ctx, t.tx, ReadQuery{Connector: t.lease.Connector, Scope: sc, RemoteIDs: []string{remoteID}})
+	if err != nil || len(recs) == 0 {
 		return nil, err
 	}
-	r := recs[0]
-	out := AppendID([]byte(`{"id":`), r.ID)
-	out = AppendText(append(out, `,"remote_id":`...), r.RemoteID)
-	out = AppendTime(append(out, `,"modified_at":`...), r.ModifiedAt)
-	out = append(out, `,"custom_fields":null`...)
-	for i, f := range r.fields {
-		out = append(AppendText(append(out, ','), f.name), ':')
-		out = r.AppendField(out, i)
-	}
-	return append(out, '}'), nil
+	body := recs[0].Body()
+	return append(body[:len(body)-1], `,"custom_fields":null}`...), nil
 }
 
 // applicationIDs are the ids of the applications of opportunities.

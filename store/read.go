@@ -110,6 +110,16 @@ func (s *Store) ReadAll(ctx context.Context, connector uuid.UUID, qs []ReadQuery
 	return out, nil
 }
 
+// readIn is Read in a transaction of ours, this side of the wall.
+func readIn(ctx context.Context, tx pgx.Tx, q ReadQuery) ([]Record, error) {
+	sql, args := q.SQL()
+	rows, err := tx.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: read %s: %w", q.Scope, err)
+	}
+	return collect(rows, readers[q.Scope])
+}
+
 func (q ReadQuery) queue(b *pgx.Batch, into *[]Record) {
 	sql, args := q.SQL()
 	b.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {

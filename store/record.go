@@ -56,6 +56,21 @@ func (r *Record) AppendField(b []byte, field int) []byte {
 	return r.fields[field].append(b, v)
 }
 
+// Body is the record as a JSON object: its fields by their names in the API, and of the envelope all but the raw body.
+func (r *Record) Body() json.RawMessage {
+	b := AppendID([]byte(`{"id":`), r.ID)
+	b = AppendText(append(b, `,"remote_id":`...), r.RemoteID)
+	b = AppendTime(append(b, `,"modified_at":`...), r.ModifiedAt)
+	if r.DeletedAt != nil {
+		b = AppendTime(append(b, `,"deleted_at":`...), *r.DeletedAt)
+	}
+	for i, f := range r.fields {
+		b = append(AppendText(append(b, ','), f.name), ':')
+		b = r.AppendField(b, i)
+	}
+	return append(b, '}')
+}
+
 // Related are the ids that a field holds: of one relation, or of a list.
 func (r *Record) Related(field int) []uuid.UUID {
 	v := r.values[field]

@@ -67,10 +67,7 @@ type lineageView struct {
 func (a *app) printLineages(list []store.Lineage) error {
 	views := make([]lineageView, len(list))
 	for i, l := range list {
-		body, err := l.Record.Body()
-		if err != nil {
-			return err
-		}
+		body := l.Record.Body()
 		views[i] = lineageView{
 			ConnectorID: l.Connector.ID, Scope: string(l.Scope), ID: l.Record.ID, RemoteID: l.Record.RemoteID, Parent: l.Parent, CreatedAt: l.CreatedAt,
 			ModifiedAt: l.Record.ModifiedAt, DeletedAt: l.Record.DeletedAt, Record: body, Raw: l.Record.Raw, Run: l.Run, Calls: notNil(l.Calls), Runs: notNil(l.Runs), Quarantine: l.Quarantine,
