@@ -156,7 +156,7 @@ func TestRemoveScope(t *testing.T) {
 	after := feed()
 	for _, remote := range []string{"x", "y"} {
 		id := unified.ID(c.ID, unified.Candidates, remote)
-		if a := after[id]; a.Record.DeletedAt == nil || a.Position.Version <= before[id].Position.Version || a.Record.Fields["first_name"] != nil {
+		if a := after[id]; a.Record.DeletedAt == nil || a.Position.Version <= before[id].Position.Version || string(a.Record.AppendField(nil, store.Field(unified.Candidates, "first_name"))) != "null" {
 			t.Errorf("candidate %s in the feed: %+v; want a deletion, after what it was before", remote, a)
 		}
 	}
