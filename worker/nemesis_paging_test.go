@@ -25,7 +25,7 @@ import (
 // traversal ends with what the source holds.
 func TestNemesisPaging(t *testing.T) {
 	t.Parallel()
-	accounts, rounds := 50, 4
+	accounts, rounds := 100, 2
 	if long() {
 		accounts, rounds = 100, 100
 	}
