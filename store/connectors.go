@@ -128,7 +128,7 @@ WHERE id = $1 AND status = 'COMPLETE' AND ($3::timestamptz IS NULL OR EXISTS (SE
 
 // recordTables are all tables keyed by connector that no foreign key empties.
 func recordTables() []string {
-	names := []string{"parents", "sweep_pages", "calls"}
+	names := []string{"parents", "sweep_pages", "calls", unified.Activities.Table()}
 	for _, sc := range unified.Scopes {
 		names = append(names, sc.Table())
 	}

@@ -53,7 +53,7 @@ const (
 // Page is one page of a list.
 type Page struct {
 	Records         []Record
-	Scope           ScopeStatus
+	Scope           ScopeStatus // zero for activities, which are no scope
 	ConnectorStatus string
 }
 
@@ -70,8 +70,12 @@ func (s *Store) Page(ctx context.Context, q ReadQuery) (Page, error) {
 		return p, fmt.Errorf("store: read %s: %w", q.Scope, err)
 	}
 	err = s.behind(ctx, q.Connector, func(b *pgx.Batch) {
-		queue(b, &states, `SELECT `+prefixed("s", scopeColumns)+`, c.status AS connector_status
+		if q.Scope == unified.Activities {
+			queue(b, &states, `SELECT status AS connector_status FROM connectors WHERE id = $1`, wireID(q.Connector))
+		} else {
+			queue(b, &states, `SELECT `+prefixed("s", scopeColumns)+`, c.status AS connector_status
 FROM connector_scopes s JOIN connectors c ON c.id = s.connector_id WHERE s.connector_id = $1 AND s.scope = $2`, wireID(q.Connector), string(q.Scope))
+		}
 		q.queue(b, &p.Records)
 	})
 	if err == nil && len(states) == 0 {

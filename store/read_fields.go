@@ -39,6 +39,7 @@ var relations = map[unified.Scope]map[string]unified.Scope{
 		"organizer": unified.RemoteUsers, "interviewers": unified.RemoteUsers},
 	unified.Scorecards:         {"application": unified.Applications, "interview": unified.ScheduledInterviews, "interviewer": unified.RemoteUsers},
 	unified.ScreeningQuestions: {"job": unified.Jobs},
+	unified.Activities:         {"user": unified.RemoteUsers, "candidate": unified.Candidates},
 }
 
 // Relations are a scope's fields that hold ids of other records, with their scopes.
@@ -86,6 +87,11 @@ var readers = func() map[unified.Scope]*reader {
 		}
 		m[sc] = r
 	}
+	notes := &reader{table: unified.Activities.Table(), raw: "NULL::jsonb"}
+	for _, c := range columnsOf(notes.table, reflect.TypeFor[unified.Activity]()) {
+		notes.fields = append(notes.fields, newReadField(unified.Activities, c))
+	}
+	m[unified.Activities] = notes
 	return m
 }()
 

@@ -63,7 +63,14 @@ var tables = func() map[unified.Scope]*table {
 
 func newTable(r unified.Record) *table {
 	t := &table{scope: r.Scope(), name: r.Scope().Table()}
-	rt := reflect.TypeOf(r).Elem()
+	t.columns = columnsOf(t.name, reflect.TypeOf(r).Elem())
+	t.upsert = t.upsertSQL()
+	return t
+}
+
+// columnsOf are the columns of a unified struct's fields.
+func columnsOf(table string, rt reflect.Type) []column {
+	var out []column
 	for i := range rt.NumField() {
 		f := rt.Field(i)
 		if f.Anonymous {
@@ -75,12 +82,11 @@ func newTable(r unified.Record) *table {
 		}
 		k, ok := kinds[f.Type]
 		if !ok {
-			panic(fmt.Sprintf("store: %s.%s: no column type for %s", t.name, f.Name, f.Type))
+			panic(fmt.Sprintf("store: %s.%s: no column type for %s", table, f.Name, f.Type))
 		}
-		t.columns = append(t.columns, column{name: name, index: i, kind: k, typ: f.Type, public: f.Tag.Get("json") != "-"})
+		out = append(out, column{name: name, index: i, kind: k, typ: f.Type, public: f.Tag.Get("json") != "-"})
 	}
-	t.upsert = t.upsertSQL()
-	return t
+	return out
 }
 
 // upsertSQL writes new and changed records of one page in one statement. modified_at moves only with the

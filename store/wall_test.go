@@ -17,7 +17,7 @@ import (
 // walled are the tables that a connector's token may read of, by the column that names the connector.
 func walled() map[string]string {
 	m := map[string]string{"connectors": "id"}
-	for _, name := range []string{"parents", "connector_scopes", "runs", "calls", "quarantine"} {
+	for _, name := range []string{"parents", "connector_scopes", "runs", "calls", "quarantine", "activities"} {
 		m[name] = "connector_id"
 	}
 	for _, sc := range unified.Scopes {
@@ -36,6 +36,7 @@ func populate(db *storetest.DB, connectors ...uuid.UUID) {
 			}
 			db.Exec(fmt.Sprintf(`INSERT INTO %s (connector_id, id, remote_id, body_hash%s) VALUES ($1, gen_random_uuid(), 'r', '\x00'%s)`, sc.Table(), columns, values), c)
 		}
+		db.Exec(`INSERT INTO activities (connector_id, id, remote_id, parent, candidate) VALUES ($1, gen_random_uuid(), 'r', 'o', gen_random_uuid())`, c)
 		db.Exec(`INSERT INTO parents (connector_id, remote_id, scope) VALUES ($1, 'r', 'jobs')`, c)
 		db.Exec(`INSERT INTO runs (id, connector_id, stream, scopes, kind) VALUES (gen_random_uuid(), $1, 's', '{}', 'backfill')`, c)
 		db.Exec(`INSERT INTO calls (id, connector_id, method, path, status, started_at, duration_ms) VALUES (gen_random_uuid(), $1, 'GET', '/', 200, now(), 1)`, c)

@@ -5,18 +5,13 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/leversync/leversync/lever"
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/unified"
 )
 
-// activities is no scope of ours: Lever's notes are written, and not read.
-const activities unified.Scope = "activities"
-
-// AddNote adds a note to an opportunity in the name of a user, and returns the activity: the fields given,
-// with its ids and times. Errors: see Writer.do.
+// AddNote adds a note to an opportunity in the name of a user, keeps it, as notes are not synced, and returns the
+// activity as the API gives it. fields are those of a unified.Activity. Errors: see Writer.do.
 func (wr *Writer) AddNote(ctx context.Context, in store.NewWrite, to store.WriteTarget, performAs string, n lever.NewNote, fields json.RawMessage) (json.RawMessage, error) {
 	in.Kind = store.WriteActivity
 	d := &noteDeed{WriteTarget: to, Value: n.Value, Fields: fields}
@@ -53,20 +48,17 @@ func (d *noteDeed) find(ctx context.Context, a *attempt) (string, error) {
 }
 
 func (d *noteDeed) keep(ctx context.Context, a *attempt, remoteID string) (json.RawMessage, error) {
-	reply := map[string]any{}
-	if err := json.Unmarshal(d.Fields, &reply); err != nil {
+	var n unified.Activity
+	if err := json.Unmarshal(d.Fields, &n); err != nil {
 		return nil, err
 	}
-	at := unified.NewTime(time.Now())
-	reply["id"] = noteID(a.connector.ID, remoteID)
-	reply["remote_id"], reply["modified_at"], reply["remote_created_at"], reply["custom_fields"] = remoteID, at, at, nil
-	b, err := json.Marshal(reply)
-	if err != nil {
-		return nil, err
-	}
-	return a.commit(ctx, streamChildren, func(context.Context, *store.Tx) (json.RawMessage, error) { return b, nil })
-}
-
-func noteID(connector uuid.UUID, remoteID string) uuid.UUID {
-	return unified.ID(connector, activities, remoteID)
+	now, candidate := unified.NewTime(time.Now()), unified.ID(a.connector.ID, unified.Candidates, d.Person)
+	n.Envelope = unified.Envelope{ID: unified.ID(a.connector.ID, unified.Activities, remoteID), RemoteID: remoteID, Parent: d.Opportunity}
+	n.Candidate, n.RemoteCreatedAt = &candidate, &now
+	return a.commit(ctx, streamChildren, func(ctx context.Context, tx *store.Tx) (json.RawMessage, error) {
+		if err := tx.KeepActivity(ctx, &n); err != nil {
+			return nil, err
+		}
+		return tx.Reply(ctx, unified.Activities, remoteID)
+	})
 }

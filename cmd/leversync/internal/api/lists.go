@@ -92,7 +92,10 @@ func page[T any](ctx context.Context, s *server, m *model, p *ListParams, input 
 	if err != nil {
 		return nil, err
 	}
-	out := &listOutput[T]{State: scopeState(found.ConnectorStatus, found.Scope)}
+	out := &listOutput[T]{State: stateOK}
+	if m.scope != unified.Activities { // no sync brings those: all there are, are here
+		out.State = scopeState(found.ConnectorStatus, found.Scope)
+	}
 	if at := found.Scope.SyncedAt; at != nil {
 		out.Watermark = at.UTC().Format(unified.TimeLayout)
 	}

@@ -23,6 +23,8 @@ func TestTenants(t *testing.T) {
 	}
 	e.put(e.conn, mine...)
 	e.put(other, theirs...)
+	e.note(e.conn, "mine", "mine")
+	e.note(other, "theirs", "theirs")
 	revoked := e.newKey(nil)
 	keys, err := e.db.Store.APIKeys(t.Context())
 	if err != nil {

@@ -183,6 +183,18 @@ type Tag struct {
 	Name *string `json:"name" doc:"Its text."`
 }
 
+// Activity is a note that was written through this API.
+type Activity struct {
+	Envelope
+	User            Relation[RemoteUser] `json:"user" doc:"The user in whose name it was written."`
+	ActivityType    *string              `json:"activity_type" doc:"NOTE."`
+	Subject         *string              `json:"subject" doc:"Went before the text."`
+	Content         *string              `json:"body" doc:"The text."`
+	Visibility      *string              `json:"visibility" doc:"ADMIN_ONLY, PUBLIC or PRIVATE, as it was given."`
+	Candidate       Relation[Candidate]  `json:"candidate" doc:"Whom it is about."`
+	RemoteCreatedAt *unified.Time        `json:"remote_created_at" doc:"When it was written."`
+}
+
 // moment is a time as the API gives it; nil stays nil.
 func moment(t *time.Time) *unified.Time {
 	if t == nil {

@@ -88,6 +88,12 @@ func (Moment) Schema(huma.Registry) *huma.Schema {
 
 // The filters of each list. The tag filter says how one compares: equal, folded, anyfold, related.
 type (
+	activitiesInput struct {
+		ListParams
+		ExpandParam
+		User      []string `query:"user" filter:"related" doc:"Ids of remote users."`
+		Candidate []string `query:"candidate" filter:"related" doc:"Ids of candidates."`
+	}
 	applicationsInput struct {
 		ListParams
 		ExpandParam

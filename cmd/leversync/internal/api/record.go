@@ -49,6 +49,7 @@ func init() {
 		unified.Scorecards:          reflect.TypeFor[Scorecard](),
 		unified.ScreeningQuestions:  reflect.TypeFor[ScreeningQuestion](),
 		unified.Tags:                reflect.TypeFor[Tag](),
+		unified.Activities:          reflect.TypeFor[Activity](),
 	} {
 		m := &model{scope: sc, typ: t}
 		for i := range t.NumField() {

@@ -25,18 +25,6 @@ var activityFields = []attribute{
 
 var activityRequired = []string{"user", "activity_type", "body", "visibility", "candidate"}
 
-// Activity is a note that was written.
-type Activity struct {
-	Envelope
-	User            *string       `json:"user" doc:"The remote user."`
-	ActivityType    *string       `json:"activity_type" doc:"NOTE."`
-	Subject         *string       `json:"subject"`
-	Content         *string       `json:"body" doc:"The text."`
-	Visibility      *string       `json:"visibility"`
-	Candidate       *string       `json:"candidate" doc:"Whom it is about."`
-	RemoteCreatedAt *unified.Time `json:"remote_created_at"`
-}
-
 func registerActivity(s *server, op huma.Operation) {
 	op = s.answers(withBody(op, maxBody), http.StatusCreated, "The note.", s.schemaOf(Activity{}))
 	register(s, op, func(ctx context.Context, in *WriteHeaders) (*writeOutput, error) {
@@ -121,6 +109,10 @@ func (s *server) note(ctx context.Context, f *fields) (*newNote, error) {
 		if v, ok := f.values[a.name]; ok {
 			reply[a.name] = v
 		}
+	}
+	reply["candidate"], reply["user"] = json.RawMessage(`"`+candidate.String()+`"`), json.RawMessage("null")
+	if user, _ := f.id("user"); user != nil { // however it was spelt
+		reply["user"] = json.RawMessage(`"` + user.String() + `"`)
 	}
 	n.fields, err = json.Marshal(reply)
 	return n, err

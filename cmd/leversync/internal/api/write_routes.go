@@ -10,6 +10,8 @@ import (
 	"github.com/leversync/leversync/store/unified"
 )
 
+const notesAlone = "Only notes that were written through this API are listed: what is written in Lever itself is not synced. A note goes with its candidate."
+
 const idempotency = "Send X-Idempotency-Key: asked again with the same key and body, after whatever went wrong, nothing is made twice."
 
 // writes are the routes that write to Lever, and those of the contract that can't.
@@ -25,8 +27,14 @@ func writes() []Route {
 			Summary: "Upload a file for a candidate", Description: idempotency + " It goes to the candidate's opportunity that is open and was touched last.",
 			Errors: []int{404, 409, 413, 502}, register: registerAttachment},
 		{Method: http.MethodPost, Path: ats + "activities", ID: "create-activity", Tag: "Activities", Scope: store.KeyWrite, Token: true,
-			Summary: "Add a note to a candidate", Description: idempotency + " Notes are written, and not synced.",
+			Summary: "Add a note to a candidate", Description: idempotency + " " + notesAlone,
 			Errors: []int{409, 413, 501, 502}, register: registerActivity},
+		{Method: http.MethodGet, Path: ats + "activities", ID: "list-activities", Tag: "Activities", Scope: store.KeyRead, Token: true, Lately: true,
+			Summary: "List the notes that were written through this API", Description: notesAlone,
+			register: list[Activity, activitiesInput](unified.Activities)},
+		{Method: http.MethodGet, Path: ats + "activities/{id}", ID: "get-activity", Tag: "Activities", Scope: store.KeyRead, Token: true, Lately: true,
+			Summary: "Get a note that was written through this API", Description: notesAlone, Errors: []int{404},
+			register: get[Activity, getExpandInput](unified.Activities)},
 	}
 	for _, c := range scopes {
 		if c.scope == unified.Candidates {
