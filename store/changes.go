@@ -37,7 +37,8 @@ type place struct {
 // its newest change.
 //
 // A transaction's number is given when it begins to write, and transactions commit in any order. So only
-// changes older than every transaction that is still under way are listed: what commits later comes later.
+// changes older than every transaction that is still under way are listed: what commits later comes later. See
+// ContinueFeed for what a version is after a restore.
 func (s *Store) Changes(ctx context.Context, connector uuid.UUID, after FeedPosition, limit int) ([]Change, error) {
 	var out []Change
 	// One snapshot for the places and the records: a record that changes in between has its place further on.
@@ -102,8 +103,8 @@ func changesSQL(after FeedPosition) string {
 		case i > after.Scope:
 			from = "version >= $2::text::xid8"
 		}
-		parts[i] = fmt.Sprintf(`(SELECT %d AS scope, id, version FROM %s WHERE connector_id = $1 AND %s AND version < pg_snapshot_xmin(pg_current_snapshot())
+		parts[i] = fmt.Sprintf(`(SELECT %d AS scope, id, version FROM %s WHERE connector_id = $1 AND %s AND version < (SELECT version FROM horizon)
 ORDER BY version, id LIMIT $4)`, i, sc.Table(), from)
 	}
-	return "SELECT scope, id, version::text AS version FROM (" + strings.Join(parts, "\nUNION ALL\n") + ") c ORDER BY c.version, c.scope, c.id LIMIT $4"
+	return "WITH horizon AS MATERIALIZED (SELECT feed_horizon() AS version)\nSELECT scope, id, version::text AS version FROM (" + strings.Join(parts, "\nUNION ALL\n") + ") c ORDER BY c.version, c.scope, c.id LIMIT $4"
 }

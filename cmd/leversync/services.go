@@ -39,7 +39,11 @@ func (a *app) store(ctx context.Context, cfg config.Config) (*store.Store, error
 	if err != nil {
 		return nil, err
 	}
-	if err := refusePending(ctx, cfg); err != nil {
+	err = refusePending(ctx, cfg)
+	if err == nil {
+		_, err = s.ContinueFeed(ctx)
+	}
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
