@@ -29,6 +29,7 @@ type Tx struct {
 	scopes  map[unified.Scope]*scopeCounts
 	ended   *Run                   // by Finish
 	off     map[unified.Scope]bool // scopes of which nothing is written
+	guard   *guard                 // of whom nothing is written
 }
 
 // Counts is what one transaction did; they are added to the run.
@@ -86,10 +87,11 @@ func (s *Store) commitOnce(ctx context.Context, l Lease, careful bool, fn func(c
 		return Counts{}, err
 	}
 	defer func() { _ = ptx.Rollback(context.WithoutCancel(ctx)) }()
-	if err := checkFence(ctx, ptx, l); err != nil {
+	g, err := s.enter(ctx, ptx, l)
+	if err != nil {
 		return Counts{}, err
 	}
-	t := &Tx{store: s, tx: ptx, lease: l, careful: careful, scopes: map[unified.Scope]*scopeCounts{}}
+	t := &Tx{store: s, tx: ptx, lease: l, careful: careful, guard: g, scopes: map[unified.Scope]*scopeCounts{}}
 	if err := fn(ctx, t); err != nil {
 		return Counts{}, err
 	}
@@ -107,10 +109,36 @@ func (s *Store) commitOnce(ctx context.Context, l Lease, careful bool, fn func(c
 
 func (t *Tx) failpoint(point string) { t.store.Failpoint(point, t.lease.Connector, t.lease.Stream) }
 
+const fenceSQL = `SELECT FROM streams WHERE connector_id = $1 AND stream = $2 AND fence = $3 FOR NO KEY UPDATE`
+
+// enter checks the fence, and then, in the same round trip, reads whom the connector has erased: an erasure that
+// waited for the stream's row, or that we waited for, is known to us.
+func (s *Store) enter(ctx context.Context, tx pgx.Tx, l Lease) (*guard, error) {
+	var fenced bool
+	var sealed []byte
+	b := &pgx.Batch{}
+	b.Queue(fenceSQL, l.Connector, l.Stream, l.Fence).Exec(func(tag pgconn.CommandTag) error {
+		fenced = tag.RowsAffected() == 0
+		return nil
+	})
+	b.Queue(guardSQL, l.Connector).QueryRow(func(row pgx.Row) error {
+		if err := row.Scan(&sealed); !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		return nil
+	})
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, err
+	}
+	if fenced {
+		return nil, ErrFenced
+	}
+	return s.newGuard(l.Connector, sealed)
+}
+
 // checkFence locks the stream's row: whoever holds a newer fence waits for us, or we are refused.
 func checkFence(ctx context.Context, q querier, l Lease) error {
-	tag, err := q.Exec(ctx, `SELECT FROM streams WHERE connector_id = $1 AND stream = $2 AND fence = $3 FOR NO KEY UPDATE`,
-		l.Connector, l.Stream, l.Fence)
+	tag, err := q.Exec(ctx, fenceSQL, l.Connector, l.Stream, l.Fence)
 	if err != nil {
 		return err
 	}

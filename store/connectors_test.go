@@ -132,6 +132,10 @@ WHERE c.relnamespace = 'leversync'::regnamespace AND c.relkind IN ('r', 'p') AND
 			t.Fatalf("CreateTemporaryToken: %v", err)
 		}
 		claimed(t, db, asked(c.ID, "key", "request"))
+		put(t, db, l, &unified.Candidate{Envelope: envelope(c.ID, unified.Candidates, "erased", "")})
+		if _, err := db.Store.Erase(t.Context(), c.ID, "erased", false); err != nil {
+			t.Fatalf("Erase: %v", err)
+		}
 		return c
 	}
 	gone, stays := fill(), fill()

@@ -196,9 +196,9 @@ RETURNING %s`, set, writeColumns), append([]any{w.ConnectorID, w.Key, w.Claim}, 
 }
 
 // ConfirmWrite ends a write with its reply, in the transaction of the record that it made. A nil reply means
-// that the record is not to be had.
+// that the record is not to be had. What it would have been looked up by is not needed any more, and goes.
 func (t *Tx) ConfirmWrite(ctx context.Context, w Write, reply json.RawMessage) error {
-	tag, err := t.tx.Exec(ctx, `UPDATE outbox SET state = 'confirmed', reply = $4, reason = '', claim = NULL, claimed_until = NULL
+	tag, err := t.tx.Exec(ctx, `UPDATE outbox SET state = 'confirmed', reply = $4, subject = '{}', reason = '', claim = NULL, claimed_until = NULL
 WHERE connector_id = $1 AND key = $2 AND claim = $3 AND claimed_until > now()`, w.ConnectorID, w.Key, w.Claim, reply)
 	if err == nil && tag.RowsAffected() == 0 {
 		return ErrWriteLost

@@ -55,6 +55,9 @@ func (s *Store) commitOutsideOnce(ctx context.Context, connector uuid.UUID, stre
 	if t.off, err = scopesOff(ctx, ptx, connector); err != nil { // no fence keeps this one from writing by what was on before
 		return Counts{}, err
 	}
+	if t.guard, err = s.guardOf(ctx, ptx, connector); err != nil {
+		return Counts{}, err
+	}
 	if err := fn(ctx, t); err != nil {
 		return Counts{}, err
 	}

@@ -54,8 +54,9 @@ FROM parents WHERE connector_id = $1 AND scope = $2 AND remote_id = ANY($3)`, t.
 // UpsertParents writes parents. Where the digest is new, the children in the bit set kinds are put down to
 // be read, in the lane given.
 func (t *Tx) UpsertParents(ctx context.Context, sc unified.Scope, ps []Parent, kinds, lane int) error {
-	if len(ps) == 0 {
-		return nil
+	ps, err := keepOut(ctx, t, ps, func(p Parent) []string { return []string{p.RemoteID, p.Person} })
+	if err != nil || len(ps) == 0 {
+		return err
 	}
 	ps = slices.Clone(ps)
 	slices.SortFunc(ps, func(a, b Parent) int { return strings.Compare(a.RemoteID, b.RemoteID) })

@@ -25,6 +25,9 @@ type Rejected struct {
 
 // Quarantine sets a record aside with its bytes. One that is there already, unchanged, writes nothing.
 func (t *Tx) Quarantine(ctx context.Context, r Rejected) error {
+	if of, err := keepOut(ctx, t, []Rejected{r}, rejectedIDs); err != nil || len(of) == 0 {
+		return err
+	}
 	if r.Raw == nil {
 		r.Raw = []byte{} // nil would be NULL
 	}

@@ -31,6 +31,9 @@ func Upsert[R unified.Record](ctx context.Context, t *Tx, recs []R) error {
 	if err != nil {
 		return err
 	}
+	if rows, err = keepOut(ctx, t, rows, tab.ids); err != nil || len(rows) == 0 {
+		return err
+	}
 	stored, err := t.probe(ctx, tab, rows)
 	if err != nil {
 		return err

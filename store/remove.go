@@ -93,8 +93,8 @@ WHERE connector_id = $1 AND scope = $2 AND removing`, connector, string(sc))
 // holding tells a record that holds something from one that was removed: the hash of a body is never empty.
 const holding = `body_hash <> '\x'::bytea`
 
-// emptying empties records of a scope, a batch at a time, and returns how many it took. cond narrows it.
-func emptying(sc unified.Scope, cond string) func(context.Context, pgx.Tx, uuid.UUID) (int64, error) {
+// emptied are the assignments that leave of a record its ids alone, as those of one that is gone.
+func emptied(sc unified.Scope) []string {
 	set := []string{"parent = ''", "raw = NULL", "raw_hash = NULL", `body_hash = '\x'`,
 		"deleted_at = coalesce(t.deleted_at, date_trunc('milliseconds', now()))", "modified_at = date_trunc('milliseconds', now())"}
 	for _, c := range tables[sc].columns {
@@ -104,6 +104,11 @@ func emptying(sc unified.Scope, cond string) func(context.Context, pgx.Tx, uuid.
 		}
 		set = append(set, c.name+" = "+value)
 	}
+	return set
+}
+
+// emptying empties records of a scope, a batch at a time, and returns how many it took. cond narrows it.
+func emptying(sc unified.Scope, cond string) func(context.Context, pgx.Tx, uuid.UUID) (int64, error) {
 	sql := fmt.Sprintf(`WITH old AS (
     SELECT id, deleted_at FROM %[1]s WHERE connector_id = $1 AND %[2]s AND %[3]s ORDER BY modified_at, id LIMIT $2 FOR UPDATE
 ), upd AS (
@@ -113,7 +118,7 @@ func emptying(sc unified.Scope, cond string) func(context.Context, pgx.Tx, uuid.
 ), scope AS (
     UPDATE connector_scopes SET records = greatest(records - counts.live, 0) FROM counts WHERE connector_id = $1 AND scope = '%[5]s' AND counts.live > 0
 )
-SELECT n FROM counts`, sc.Table(), holding, cond, strings.Join(set, ", "), sc)
+SELECT n FROM counts`, sc.Table(), holding, cond, strings.Join(emptied(sc), ", "), sc)
 	return func(ctx context.Context, tx pgx.Tx, connector uuid.UUID) (n int64, err error) {
 		err = tx.QueryRow(ctx, sql, connector, removeBatch).Scan(&n)
 		return n, err

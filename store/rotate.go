@@ -18,6 +18,7 @@ var sealedColumns = []sealedColumn{
 	{"credentials", "sealed", "connector_id", "credential"},
 	{"connectors", "token_sealed", "id", "connector token"},
 	{"link_sessions", "held", "id", "held credential"},
+	{"erasure_keys", "sealed", "connector_id", "erasure key"},
 }
 
 // SealedCount is how many values of a kind one key has sealed.

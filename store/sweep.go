@@ -11,7 +11,11 @@ import (
 
 // Met notes what a page of a full traversal held.
 func (t *Tx) Met(ctx context.Context, page int, remoteIDs []string) error {
-	_, err := t.tx.Exec(ctx, `INSERT INTO sweep_pages (connector_id, stream, generation, page, remote_ids)
+	remoteIDs, err := keepOut(ctx, t, remoteIDs, func(id string) []string { return []string{id} })
+	if err != nil {
+		return err
+	}
+	_, err = t.tx.Exec(ctx, `INSERT INTO sweep_pages (connector_id, stream, generation, page, remote_ids)
 SELECT $1, $2, generation, $3, $4 FROM streams WHERE connector_id = $1 AND stream = $2
 ON CONFLICT (connector_id, stream, generation, page) DO UPDATE SET remote_ids = excluded.remote_ids`,
 		t.lease.Connector, t.lease.Stream, page, notNil(remoteIDs))

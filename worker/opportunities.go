@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -146,7 +147,8 @@ func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.I
 	}
 	var parents []store.Parent
 	var apps []*unified.Application
-	var leads []string // without an application: a survey answer hangs on one
+	var leads []string     // without an application: a survey answer hangs on one
+	var anonymous []string // since they were stored
 	people := map[string][]lever.Opportunity{}
 	m, anew := o.mapper(o.hired), o.anew()
 	for _, it := range items {
@@ -157,6 +159,9 @@ func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.I
 		k, stored := known[p.RemoteID]
 		if it.Err == nil && stored && !k.Changed(p) && !anew {
 			continue
+		}
+		if it.Err == nil && it.Value.IsAnonymized && stored && !bytes.Equal(k.Digest, p.Digest) {
+			anonymous = append(anonymous, p.RemoteID)
 		}
 		app, err := application(m, it)
 		if err != nil {
@@ -176,6 +181,9 @@ func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.I
 	}
 	if len(parents) == 0 {
 		return nil
+	}
+	if err := tx.Anonymized(ctx, anonymous); err != nil {
+		return err
 	}
 	parents = lastOfEach(parents)
 	if err := tx.UpsertParents(ctx, unified.Applications, parents, o.childKinds(), o.lane()); err != nil {

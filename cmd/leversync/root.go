@@ -71,7 +71,7 @@ func (a *app) root() *cobra.Command {
 	}
 	add("run", a.serveCommand(), a.apiCommand(), a.workerCommand(), a.schedulerCommand(), a.migrateCommand(), a.operatorCommand(), a.healthcheckCommand())
 	add("use", a.connectorCommand(), a.syncCommand(), a.statusCommand(), a.callsCommand(), a.apikeyCommand())
-	add("care", a.doctorCommand(), a.whyCommand(), a.supportBundleCommand(), a.quarantineCommand(), a.keysCommand())
+	add("care", a.doctorCommand(), a.whyCommand(), a.supportBundleCommand(), a.quarantineCommand(), a.eraseCommand(), a.keysCommand())
 	add("try", a.demoCommand(), a.fakeleverCommand())
 	root.AddCommand(a.versionCommand(), a.docsCommand())
 	root.InitDefaultCompletionCmd()
