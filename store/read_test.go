@@ -62,6 +62,8 @@ SELECT gen_random_uuid(), CASE WHEN i % 10 = 0 THEN $2::uuid ELSE $1::uuid END, 
 	}
 	where(unified.Applications, "candidate", store.Related, some)
 	where(unified.Applications, "job", store.Related, some)
+	where(unified.Applications, "current_stage", store.Related, some)
+	where(unified.Scorecards, "interview", store.Related, some)
 	where(unified.Attachments, "candidate", store.Related, some)
 	where(unified.EEOCs, "candidate", store.Related, some)
 	where(unified.Offers, "application", store.Related, some)
