@@ -88,7 +88,9 @@ func provider(url string) (*sql.DB, *goose.Provider, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := goose.NewProvider(goose.DialectPostgres, db, sub, goose.WithSessionLocker(locker))
+	// Out of order, because migrations land in another order than they are numbered in: a database that
+	// followed every commit may lack one between two that it has.
+	p, err := goose.NewProvider(goose.DialectPostgres, db, sub, goose.WithSessionLocker(locker), goose.WithAllowOutofOrder(true))
 	if err != nil {
 		_ = db.Close()
 		return nil, nil, fmt.Errorf("store: migrations: %w", err)
