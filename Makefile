@@ -21,7 +21,7 @@ ifneq ($(filter-out 0 no false,$(KEEP)),)
 DEMO_FLAGS  += --keep
 endif
 
-.PHONY: help build test fuzz nemesis mutants demo lint deploy-lint vuln fmt clean
+.PHONY: help build test fuzz nemesis mutants demo lint deploy-lint vuln fmt clean screenshots
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-11s %s\n' "$$name" "$$does"; done
@@ -62,6 +62,9 @@ vuln: ## look for known vulnerabilities in what is called
 	if $(GO) run $(GOVULNCHECK) ./... >"$$log" 2>&1; then tail -n 1 "$$log"; \
 	elif grep -q 'fetching vulnerabilities' "$$log"; then echo 'vuln: skipped: the database (vuln.go.dev) cannot be reached'; \
 	else cat "$$log"; exit 1; fi
+
+screenshots: ## take the pictures of the dashboard that are in .github/screenshots
+	LEVERSYNC_TEST_SCREENSHOTS=$(CURDIR)/.github/screenshots deploy/services.sh run --fast --browser -- $(GO) test ./cmd/leversync -run '^TestScreenshots$$' -count=1
 
 fmt: ## format the Go code
 	gofmt -w cmd lever scheduler store worker

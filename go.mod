@@ -8,6 +8,7 @@ require (
 	github.com/danielgtaylor/huma/v2 v2.37.2 // the OpenAPI document is made from the types that are served, so it cannot drift
 	github.com/google/uuid v1.6.0 // record ids are UUIDv5, run and call ids UUIDv7
 	github.com/hibiken/asynq v0.26.0 // the queue, its CLI and asynqmon are what operators know
+	github.com/hibiken/asynqmon v0.7.2 // the tool that operators look into queues with, mounted in the dashboard; its pages weigh 6 MB
 	github.com/jackc/pgx/v5 v5.12.0 // Postgres: binary arrays, COPY, a pool
 	github.com/pressly/goose/v3 v3.29.0 // migrations: embedded, forward-only, under an advisory lock
 	github.com/prometheus/client_golang v1.25.0 // the metrics format that everybody scrapes
@@ -23,6 +24,7 @@ require (
 	go.opentelemetry.io/proto/otlp v1.11.0 // what is sent of them
 	go.uber.org/goleak v1.3.0 // tests only: no goroutine is left behind
 	go.yaml.in/yaml/v3 v3.0.5 // tests only: compose.yaml, alerts and values are held to the code
+	golang.org/x/crypto v0.58.0 // argon2id, for the operator's password
 	golang.org/x/sync v0.24.0 // errgroup: the roles of a process end together
 	golang.org/x/term v0.47.0 // whether there is a terminal, and how wide
 	golang.org/x/time v0.16.0 // the limiter inside a process
@@ -39,6 +41,7 @@ require (
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
+	github.com/gorilla/mux v1.8.1 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
@@ -59,8 +62,6 @@ require (
 	go.opentelemetry.io/otel/metric v1.47.0 // indirect
 	go.uber.org/atomic v1.12.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
-	go.yaml.in/yaml/v3 v3.0.5 // indirect
-	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )

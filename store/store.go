@@ -92,6 +92,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	// take over its leases, although they have run out.
 	rp["idle_in_transaction_session_timeout"] = fmt.Sprint(c.LeaseFor.Milliseconds())
 	rp["timezone"] = "UTC"
+	// Compiling a query takes seconds where there are many CTEs and laterals, and running ours takes milliseconds.
+	rp["jit"] = "off"
 	pc.MaxConnLifetimeJitter = 5 * time.Minute
 	pc.ConnConfig.ConnectTimeout = 5 * time.Second
 	pool, err := pgxpool.NewWithConfig(ctx, pc)

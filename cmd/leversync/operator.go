@@ -65,10 +65,14 @@ func (p *process) ensureOperator(ctx context.Context) error {
 // dashboard makes the operator's pages.
 func (p *process) dashboard() (*dashboard.Handler, error) {
 	q := task.NewQueue(p.redis)
+	monitor, err := newMonitor(p.redis)
+	if err != nil {
+		return nil, err
+	}
 	return dashboard.New(dashboard.Config{
 		Store: p.store, Log: p.log, PublicURL: publicURL(p.cfg), Version: strings.TrimPrefix(readBuild().Version, "v"),
 		SyncInterval: p.cfg.SyncInterval, RateLimit: p.cfg.RateLimit,
-		Depth: q.Depth,
+		Depth: q.Depth, Monitor: monitor,
 		Retry: func(ctx context.Context, c store.Connector, records []store.QuarantinedRecord, anyway bool) (int, error) {
 			return p.retryRecords(ctx, q, c, records, anyway)
 		},

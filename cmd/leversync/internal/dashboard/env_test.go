@@ -29,7 +29,7 @@ const password = "correct horse battery staple"
 
 // env is the dashboard over a database.
 type env struct {
-	t    *testing.T
+	t    testing.TB
 	db   *storetest.DB
 	srv  *httptest.Server
 	logs *logs
@@ -60,7 +60,7 @@ func newEnv(t *testing.T, options ...option) *env { t.Helper(); return start(t, 
 
 func newTLSEnv(t *testing.T, options ...option) *env { t.Helper(); return start(t, true, options) }
 
-func start(t *testing.T, secure bool, options []option) *env {
+func start(t testing.TB, secure bool, options []option) *env {
 	t.Helper()
 	e := &env{t: t, db: storetest.New(t), logs: &logs{}}
 	e.srv = httptest.NewUnstartedServer(nil)

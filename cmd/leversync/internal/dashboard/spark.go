@@ -5,17 +5,10 @@ import (
 	"strings"
 )
 
-// spark is a small picture of 24 hours, drawn by the template as SVG: bars need no style, and scale with the text.
+// spark is a small picture of 24 hours, drawn by the template as SVG: one path needs no style, and scales with the text.
 type spark struct {
-	Bars  []bar
+	Path  string // a bar an hour: 24 hours are 96 wide and 24 high
 	Label string
-	Max   int64
-	Sum   int64
-}
-
-// bar is one hour, in the picture's own units: 24 hours are 96 wide and 24 high.
-type bar struct {
-	X, Y, Height float64
 }
 
 const (
@@ -24,22 +17,22 @@ const (
 )
 
 func newSpark(calls []int64) spark {
-	s := spark{}
+	var sum, most int64
 	for _, n := range calls {
-		s.Sum += n
-		s.Max = max(s.Max, n)
+		sum += n
+		most = max(most, n)
 	}
+	var path strings.Builder
 	for i, n := range calls {
-		if n <= 0 {
-			continue
+		if n > 0 {
+			fmt.Fprintf(&path, "M%d %dv-%.1[3]fh3v%.1[3]fz", i*sparkStep, sparkHeight, max(1.5, sparkHeight*float64(n)/float64(most)))
 		}
-		height := max(1.5, sparkHeight*float64(n)/float64(s.Max))
-		s.Bars = append(s.Bars, bar{X: float64(i * sparkStep), Y: sparkHeight - height, Height: height})
 	}
+	s := spark{Path: path.String()}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s in the last 24 hours", plural(s.Sum, "call"))
-	if s.Max > 0 {
-		fmt.Fprintf(&b, ", at most %s an hour", number(s.Max))
+	fmt.Fprintf(&b, "%s in the last 24 hours", plural(sum, "call"))
+	if most > 0 {
+		fmt.Fprintf(&b, ", at most %s an hour", number(most))
 	}
 	s.Label = b.String()
 	return s

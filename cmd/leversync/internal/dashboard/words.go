@@ -62,6 +62,8 @@ func standingOf(c store.Connector, s store.ScopeStatus) standing {
 		return standing{word: word{"Off", "soft"}}
 	case c.Status == "INCOMPLETE":
 		return standing{word: word{"Waiting", "soft"}}
+	case c.Status == "RELINK_NEEDED": // the connector's own trouble is told once, for all of them
+		return standing{word: word{"Stopped", "soft"}}
 	case s.State == "forbidden":
 		return standing{word{"Refused", "warn"}, orElse(s.Reason, "Lever refused to give it"),
 			"Give the API key this permission in Lever, or relink. If you don't need it, turn the scope off."}
