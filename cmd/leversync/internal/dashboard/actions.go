@@ -145,7 +145,8 @@ func (h *Handler) settings(r *http.Request) (settingsView, error) {
 	return v, nil
 }
 
-// setScopes turns scopes on and off, as they are ticked.
+// setScopes turns scopes on and off, as they are ticked, and removes what is stored of those that it turns off where that is
+// asked for.
 func (h *Handler) setScopes(w http.ResponseWriter, r *http.Request) error {
 	c, err := h.subject(r, "settings")
 	if err != nil {
@@ -154,16 +155,27 @@ func (h *Handler) setScopes(w http.ResponseWriter, r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return problemBadForm
 	}
-	ticked := scopesOf(r)
-	change := map[unified.Scope]bool{}
-	for _, sc := range unified.Scopes {
-		change[sc] = slices.Contains(ticked, sc)
-	}
-	if err := h.store.SetScopes(r.Context(), c.ID, change); err != nil {
+	on, err := h.store.EnabledScopes(r.Context(), c.ID)
+	if err != nil {
 		return err
 	}
-	h.log.InfoContext(r.Context(), "scopes changed", "connector_id", c.ID, "on", len(ticked))
-	return h.back(w, r, c.Path(""), "scopes")
+	ticked := scopesOf(r)
+	change := store.ScopeChange{Enabled: map[unified.Scope]bool{}, Remove: r.PostForm.Get("remove") != ""}
+	for _, sc := range unified.Scopes {
+		// What was off before keeps what it has: this form turns nothing off there.
+		if is := slices.Contains(ticked, sc); is != on[sc] {
+			change.Enabled[sc] = is
+		}
+	}
+	if err := h.store.ChangeScopes(r.Context(), c.ID, change); err != nil {
+		return err
+	}
+	h.log.InfoContext(r.Context(), "scopes changed", "connector_id", c.ID, "on", len(ticked), "remove", change.Remove)
+	done := "scopes"
+	if change.Remove {
+		done = "removed"
+	}
+	return h.back(w, r, c.Path(""), done)
 }
 
 // maxMinutes is the longest time between two syncs: 30 days.

@@ -103,6 +103,13 @@ func TestConnectorActions(t *testing.T) {
 	if on, err := e.db.Store.EnabledScopes(t.Context(), c.ID); err != nil || len(on) != 2 {
 		t.Errorf("EnabledScopes = %v, %v; want tags and jobs", on, err)
 	}
+	if n := e.count(`SELECT count(*) FROM connector_scopes WHERE connector_id = $1 AND removing`, c.ID); n != 0 {
+		t.Errorf("%d scopes are being removed, want none: it was not asked for", n)
+	}
+	want(t, "POST scopes, with removal", b.post(path+"/scopes", url.Values{"scope": {"tags"}, "remove": {"yes"}}), http.StatusOK, "is removed within a minute")
+	if got := storetest.Column[string](e.db, `SELECT scope FROM connector_scopes WHERE connector_id = $1 AND removing`, c.ID); len(got) != 1 || got[0] != "jobs" {
+		t.Errorf("scopes that are being removed: %q; want jobs alone, which was turned off", got)
+	}
 	want(t, "POST sync of a scope that is off", b.post(path+"/sync", url.Values{"scope": {"offers"}}), http.StatusConflict, "That scope is off")
 	want(t, "POST scopes, none", b.post(path+"/scopes", nil), http.StatusOK, "Every scope is turned off")
 	want(t, "POST sync with none on", b.post(path+"/sync", nil), http.StatusConflict, "Every scope is off")

@@ -106,6 +106,7 @@ var notices = map[string]string{
 	"asked":      "Asked for. It starts as soon as a worker is free.",
 	"full":       "Asked for. Everything is read again; what is here stays until it is replaced.",
 	"scopes":     "The scopes are as you chose. What was turned on syncs now.",
+	"removed":    "The scopes are as you chose. What was stored of those that were turned off is removed within a minute.",
 	"cadence":    "Saved. It holds from the next sync on.",
 	"deleted":    "The connector and everything of it was deleted.",
 	"revoked":    "The key is revoked: it opens nothing any more.",
