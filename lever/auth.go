@@ -1,6 +1,7 @@
 package lever
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -94,6 +95,17 @@ func (c *Client) renewing(ctx context.Context, once func() (rejected string, err
 		}
 	}
 	return err
+}
+
+// withoutCredential is an answer that shows nothing of what the request was authorized with, should it repeat that.
+func withoutCredential(body []byte, req *http.Request) []byte {
+	key, _, _ := req.BasicAuth()
+	for _, secret := range []string{credential(req), key} {
+		if secret != "" {
+			body = bytes.ReplaceAll(body, []byte(secret), []byte(redacted))
+		}
+	}
+	return body
 }
 
 // credential is what the request was authorized with, without its scheme.

@@ -184,7 +184,7 @@ func (c *Client) reportLost(ctx context.Context, call Call, sent int64) {
 // refused is what follows from an answer that is not a good one.
 func (c *Client) refused(r request, req *http.Request, resp *http.Response, body []byte) (aftermath, error) {
 	after := aftermath{reached: true}
-	err := statusError(r.template, resp, body, time.Now())
+	err := statusError(r.template, resp, withoutCredential(body, req), time.Now())
 	switch {
 	case err == nil: // 204, or a GET's 201: nobody answers so
 		err = &MalformedError{Path: r.template, Reason: "status " + resp.Status}

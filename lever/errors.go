@@ -57,15 +57,12 @@ type BadRequestError struct {
 	Path    string // template
 	Status  int
 	Code    string // Lever's
-	Message string // Lever's, at most 200 bytes, without e-mail addresses
+	Message string // Lever's, for who asked alone: at most 200 bytes, without e-mail addresses and the credential
 }
 
+// Error leaves Lever's message out: it may repeat what it was sent of a person, and errors come to be logged.
 func (e *BadRequestError) Error() string {
-	s := "lever: " + e.Path + ": status " + strconv.Itoa(e.Status) + inParens(e.Code)
-	if e.Message != "" {
-		s += ": " + e.Message
-	}
-	return s
+	return "lever: " + e.Path + ": status " + strconv.Itoa(e.Status) + inParens(e.Code)
 }
 
 // InvalidOffset says that the page token is not, or no longer, accepted: the list must start again.
