@@ -42,9 +42,6 @@ var relations = map[unified.Scope]map[string]unified.Scope{
 	unified.Activities:         {"user": unified.RemoteUsers, "candidate": unified.Candidates},
 }
 
-// Relations are a scope's fields that hold ids of other records, with their scopes.
-func Relations(sc unified.Scope) map[string]unified.Scope { return relations[sc] }
-
 // children are relations that are not stored with their record: the other end names it.
 var children = map[unified.Scope][]string{unified.Candidates: {"applications", "attachments"}}
 

@@ -158,7 +158,7 @@ func TestClaimDueLeavesOut(t *testing.T) {
 			for _, sc := range unified.Scopes {
 				off[sc] = false
 			}
-			if err := db.Store.SetScopes(t.Context(), c.ID, off); err != nil {
+			if err := db.Store.ChangeScopes(t.Context(), c.ID, store.ScopeChange{Enabled: off}); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -228,7 +228,7 @@ func TestRequestAndSettle(t *testing.T) {
 			t.Errorf("Settle up to %s: asked for at %v; want settled %t", tc.upTo, got, tc.settled)
 		}
 	}
-	if err := db.Store.SetScopes(t.Context(), c.ID, map[unified.Scope]bool{unified.Tags: false}); err != nil {
+	if err := db.Store.ChangeScopes(t.Context(), c.ID, store.ScopeChange{Enabled: map[unified.Scope]bool{unified.Tags: false}}); err != nil {
 		t.Fatal(err)
 	}
 	if request(time.Time{}); asked() != nil {

@@ -18,11 +18,6 @@ type ScopeChange struct {
 	Remove bool
 }
 
-// SetScopes turns scopes on and off; what is stored stays.
-func (s *Store) SetScopes(ctx context.Context, connector uuid.UUID, enabled map[unified.Scope]bool) error {
-	return s.ChangeScopes(ctx, connector, ScopeChange{Enabled: enabled})
-}
-
 // errRemoving says that a scope to be turned on is still being removed.
 var errRemoving = errors.New("store: the scope is being removed")
 

@@ -13,37 +13,37 @@ import (
 	"github.com/leversync/leversync/store/unified"
 )
 
-func TestSetScopes(t *testing.T) {
+func TestChangeScopes(t *testing.T) {
 	t.Parallel()
 	db := storetest.New(t)
 	c := linked(t, db)
 	db.Exec("UPDATE connector_scopes SET next_run_at = now() + interval '1 h', state = 'ok'")
 	set := func(on bool) store.ScopeStatus {
 		t.Helper()
-		if err := db.Store.SetScopes(t.Context(), c.ID, map[unified.Scope]bool{unified.Tags: on}); err != nil {
+		if err := db.Store.ChangeScopes(t.Context(), c.ID, store.ScopeChange{Enabled: map[unified.Scope]bool{unified.Tags: on}}); err != nil {
 			t.Fatal(err)
 		}
 		return scopesOf(t, db, c.ID)[unified.Tags]
 	}
 	if got := set(true); got.State != "ok" || got.Fresh {
-		t.Errorf("SetScopes to what is: %+v; want nothing to happen", got)
+		t.Errorf("ChangeScopes to what is: %+v; want nothing to happen", got)
 	}
 	if got := set(false); got.Enabled || got.Fresh {
-		t.Errorf("SetScopes off: %+v; want it off", got)
+		t.Errorf("ChangeScopes off: %+v; want it off", got)
 	}
 	if on, err := db.Store.EnabledScopes(t.Context(), c.ID); err != nil || on[unified.Tags] || !on[unified.Offers] {
-		t.Errorf("SetScopes off: enabled %v, %v; want all but tags", on, err)
+		t.Errorf("ChangeScopes off: enabled %v, %v; want all but tags", on, err)
 	}
 	if got := set(true); !got.Enabled || !got.Fresh || got.State != "pending" || got.NextRunAt.After(time.Now().Add(time.Minute)) {
-		t.Errorf("SetScopes on again: %+v; want it due now, and read in full", got)
+		t.Errorf("ChangeScopes on again: %+v; want it due now, and read in full", got)
 	}
-	if err := db.Store.SetScopes(t.Context(), uuid.New(), nil); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("SetScopes of no connector: %v; want %v", err, store.ErrNotFound)
+	if err := db.Store.ChangeScopes(t.Context(), uuid.New(), store.ScopeChange{}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("ChangeScopes of no connector: %v; want %v", err, store.ErrNotFound)
 	}
 }
 
 // Whoever held a lease as the scopes changed may write nothing more: they know what was on before.
-func TestSetScopesTakesLeasesBack(t *testing.T) {
+func TestChangeScopesTakesLeasesBack(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name   string
@@ -64,12 +64,12 @@ func TestSetScopesTakesLeasesBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := db.Store.SetScopes(t.Context(), c.ID, map[unified.Scope]bool{unified.Tags: false}); err != nil {
+			if err := db.Store.ChangeScopes(t.Context(), c.ID, store.ScopeChange{Enabled: map[unified.Scope]bool{unified.Tags: false}}); err != nil {
 				t.Fatal(err)
 			}
 			_, err = db.Store.Commit(t.Context(), l, func(context.Context, *store.Tx) error { return nil })
 			if !errors.Is(err, store.ErrFenced) {
-				t.Errorf("Commit after SetScopes: %v; want %v", err, store.ErrFenced)
+				t.Errorf("Commit after ChangeScopes: %v; want %v", err, store.ErrFenced)
 			}
 			runs, err := db.Store.Runs(t.Context(), c.ID, time.Time{}, 1)
 			if err != nil || runs[0].State != tc.want {
@@ -82,7 +82,7 @@ func TestSetScopesTakesLeasesBack(t *testing.T) {
 			}
 			_, st, err := db.Store.Acquire(t.Context(), c.ID, stream, "next", 100)
 			if err != nil || (st.RunID != nil) != tc.goesOn || st.Interrupted {
-				t.Errorf("Acquire after SetScopes: run %v, interrupted %t, %v; want a run under way %t, not interrupted", st.RunID, st.Interrupted, err, tc.goesOn)
+				t.Errorf("Acquire after ChangeScopes: run %v, interrupted %t, %v; want a run under way %t, not interrupted", st.RunID, st.Interrupted, err, tc.goesOn)
 			}
 		})
 	}
@@ -212,7 +212,7 @@ func TestRemovalIsFinished(t *testing.T) {
 	if err := db.Store.FinishRemovals(gone, c.ID); err == nil {
 		t.Error("FinishRemovals of one who has gone: no error")
 	}
-	if err := db.Store.SetScopes(t.Context(), c.ID, map[unified.Scope]bool{unified.Tags: true}); err != nil {
+	if err := db.Store.ChangeScopes(t.Context(), c.ID, store.ScopeChange{Enabled: map[unified.Scope]bool{unified.Tags: true}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := scopesOf(t, db, c.ID)[unified.Tags]; got.Removing || !got.Enabled || !got.Fresh || named() != 0 {
