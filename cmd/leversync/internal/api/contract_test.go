@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -211,17 +210,11 @@ func (e *env) checkFeed(fake *levertest.Server) {
 		after = m["cursor"].(string)
 		return m["has_more"].(bool)
 	}
-	// Transactions in other databases of the server hold the newest back, for as long as they last.
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for range 1000 {
+	e.until(func() bool {
 		for read() {
 		}
-		if len(seen) >= len(want) {
-			break
-		}
-		<-tick.C
-	}
+		return len(seen) >= len(want)
+	})
 	for _, w := range want {
 		if n := seen[w]; n != 1 {
 			e.t.Errorf("changes: %s came %d times; want once", w, n)

@@ -247,6 +247,20 @@ func (e *env) sync(cfg levertest.Config) *levertest.Server {
 	return fake
 }
 
+// until asks done every 20 ms, for as long as it says no; it gives up after a thousand times. What waits for the feed of
+// changes needs it: transactions in other databases of the server hold the feed back, for as long as they last.
+func (e *env) until(done func() bool) {
+	e.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range 1000 {
+		if done() {
+			return
+		}
+		<-tick.C
+	}
+}
+
 // await returns when every scope was synced.
 func (e *env) await() {
 	e.t.Helper()

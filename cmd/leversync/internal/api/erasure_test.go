@@ -2,7 +2,6 @@ package api
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -29,17 +28,11 @@ func TestErasures(t *testing.T) {
 	if a := e.get(ats + "candidates/" + id); a.status != 404 {
 		t.Errorf("GET the erased = %d %s; want 404", a.status, a.body)
 	}
-	// Transactions in other databases of the server hold the feed back, for as long as they last.
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	feed := e.ok(ats + "changes").items(t)
-	for range 1000 {
-		if len(feed) > 0 && feed[len(feed)-1]["operation"] == "delete" {
-			break
-		}
-		<-tick.C
+	var feed []map[string]any
+	e.until(func() bool {
 		feed = e.ok(ats + "changes").items(t)
-	}
+		return len(feed) > 0 && feed[len(feed)-1]["operation"] == "delete"
+	})
 	if len(feed) != 1 || feed[0]["id"] != id || feed[0]["operation"] != "delete" || feed[0]["remote_id"] != "" {
 		t.Errorf("the feed = %v; want the candidate deleted, without Lever's id", feed)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/leversync/leversync/lever"
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/unified"
 )
@@ -63,7 +64,20 @@ func (f *fields) get(name string, v any, kind, message string) bool {
 		f.wrong([]any{name}, kind, message)
 		return false
 	}
+	if _, object := v.(*map[string]json.RawMessage); !object && !storable(f.values[name]) { // an object's fields are looked at one by one
+		f.wrong([]any{name}, "value_error", "Input holds U+0000, half a surrogate pair, or a number that cannot be stored")
+		return false
+	}
 	return true
+}
+
+// storable reports whether Postgres keeps a value as it is. A file's, which is larger than other bodies, is not kept.
+func storable(v json.RawMessage) bool {
+	if len(v) > maxBody {
+		return true
+	}
+	_, cleaned, err := lever.Sanitize(v)
+	return err == nil && cleaned == 0
 }
 
 func (f *fields) text(name string) string {

@@ -222,6 +222,8 @@ func TestCreateCandidateRefuses(t *testing.T) {
 		{"no id", with(d.person(1), "data.job_id", "7"), `["body","data","job_id"]`, "uuid_parsing"},
 		{"a number for a name", with(d.person(1), "data.first_name", 7), `["body","data","first_name"]`, "string_type"},
 		{"a text for a list", with(d.person(1), "data.email_addresses", "a@b.c"), `["body","data","email_addresses"]`, "list_type"},
+		{"U+0000 in a name", with(d.person(1), "data.first_name", "J\x00"), `["body","data","first_name"]`, "value_error"},
+		{"half a surrogate pair", `{"first_name":"\ud800","remote_user":"` + d.user() + `"}`, `["body","first_name"]`, "value_error"},
 		{"private", with(d.person(1), "data.is_private", true), `["body","data","is_private"]`, "value_error"},
 		{"an attribute that is not forwarded", attr("contact", "x"), `["body","additional_attributes","contact"]`, "extra_forbidden"},
 		{"an unknown origin", attr("origin", "moon"), `["body","additional_attributes","origin"]`, "enum"},
@@ -376,6 +378,7 @@ func TestCreateActivity(t *testing.T) {
 		"no candidate":         {with(note(), "candidate", nil), 422},
 		"an unknown candidate": {with(note(), "candidate", uuid.NewString()), 422},
 		"a missing key":        {missing, 422},
+		"U+0000":               {with(note(), "body", "a\x00b"), 422},
 		"odd visibility":       {with(note(), "visibility", "SOME"), 422},
 	} {
 		if a := d.post("/api/ats/v1/activities", c.body); a.status != c.status {

@@ -13,20 +13,11 @@ import (
 
 // callsView is a page of the sync log.
 type callsView struct {
-	Subject              subject
+	paged
 	Calls                []store.Call
 	Run                  string // the calls of this run alone; "": of all
 	Scopes, States, When []choice
 	Narrowed             bool
-	Older, Newer         string
-	first                bool
-}
-
-func (v callsView) every() int {
-	if !v.first {
-		return 0
-	}
-	return v.Subject.every()
 }
 
 // callStates are the answers that a list of calls can be narrowed to.
@@ -39,7 +30,7 @@ func (h *Handler) callsPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := callsView{Subject: c}
+	v := callsView{paged: paged{Subject: c}}
 	q := store.CallQuery{Connector: c.ID, Limit: perPage + 1}
 	q.Scope, v.Scopes = scopeFilter(r)
 	var back time.Duration

@@ -160,19 +160,24 @@ func (h *Handler) newToken(w http.ResponseWriter, r *http.Request) error {
 
 // runsView is a page of runs.
 type runsView struct {
+	paged
+	Runs   []store.Run
+	Scope  string
+	Scopes []choice
+}
+
+// paged is a page of a list that grows at its start: it is the first that is kept up to date.
+type paged struct {
 	Subject      subject
-	Runs         []store.Run
-	Scope        string
-	Scopes       []choice
 	Older, Newer string
 	first        bool
 }
 
-func (v runsView) every() int {
-	if !v.first {
+func (p paged) every() int {
+	if !p.first {
 		return 0
 	}
-	return v.Subject.every()
+	return p.Subject.every()
 }
 
 // perPage is how many runs or calls a page shows.
@@ -183,7 +188,7 @@ func (h *Handler) runsPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := runsView{Subject: c}
+	v := runsView{paged: paged{Subject: c}}
 	v.Scope, v.Scopes = scopeFilter(r)
 	list := "runs of " + c.ID.String()
 	after, err := h.position(r, list)
