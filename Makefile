@@ -1,6 +1,6 @@
 # Everything here runs without a terminal, asks nothing, and needs no variable set.
 #
-# Variables: VERSION (what `leversync version` prints), DEMO_FLAGS and KEEP=1 (for demo),
+# Variables: VERSION (what `leversync version` prints), BIN (what build makes), DEMO_FLAGS and KEEP=1 (for demo),
 # TEST_FLAGS and PKG (for test, such as TEST_FLAGS='-run TestClaim' PKG=./store), FUZZTIME (for fuzz).
 
 SHELL       := /bin/bash
@@ -11,6 +11,7 @@ GO          ?= go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+BIN         ?= bin/leversync
 PKG         ?= ./...
 TEST_FLAGS  ?=
 DEMO_FLAGS  ?=
@@ -26,8 +27,11 @@ endif
 help: ## list what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-11s %s\n' "$$name" "$$does"; done
 
-build: ## build bin/leversync
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/leversync ./cmd/leversync
+build: bin/slim/go.mod ## build bin/leversync
+	CGO_ENABLED=0 $(GO) build -modfile=$< -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN) ./cmd/leversync
+
+bin/slim/go.mod: go.mod go.sum deploy/slim.sh
+	@deploy/slim.sh
 
 test: ## run all tests, races watched, on a Postgres and a Redis started for them, and a Chromium
 	deploy/services.sh run --fast --browser -- $(GO) test -race -shuffle=on -timeout 15m $(TEST_FLAGS) $(PKG)
@@ -44,7 +48,7 @@ mutants: ## take each safeguard out of a copy of the tree, and see a test fail
 	deploy/services.sh run --fast -- .ci/mutants
 
 demo: build ## sync a simulated Lever account into a Postgres started for it (KEEP=1 leaves it up)
-	deploy/services.sh run -- bin/leversync demo $(DEMO_FLAGS)
+	deploy/services.sh run -- $(BIN) demo $(DEMO_FLAGS)
 
 lint: ## check formatting, go vet, staticcheck, and shellcheck where it is installed
 	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l); \

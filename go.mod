@@ -8,7 +8,7 @@ require (
 	github.com/danielgtaylor/huma/v2 v2.37.2 // the OpenAPI document is made from the types that are served, so it cannot drift
 	github.com/google/uuid v1.6.0 // record ids are UUIDv5, run and call ids UUIDv7
 	github.com/hibiken/asynq v0.26.0 // the queue, its CLI and asynqmon are what operators know
-	github.com/hibiken/asynqmon v0.7.2 // the tool that operators look into queues with, mounted in the dashboard; its pages weigh 6 MB
+	github.com/hibiken/asynqmon v0.7.2 // the tool that operators look into queues with, mounted in the dashboard; its pages weigh 1.4 MB of the binary, and 5 MB more without deploy/slim.sh
 	github.com/jackc/pgx/v5 v5.12.0 // Postgres: binary arrays, COPY, a pool
 	github.com/pressly/goose/v3 v3.29.0 // migrations: embedded, forward-only, under an advisory lock
 	github.com/prometheus/client_golang v1.25.0 // the metrics format that everybody scrapes

@@ -20,6 +20,9 @@ import (
 // maxResident is what serve may take of memory at its peak, in bytes.
 const maxResident = 150 << 20
 
+// maxBinary is what the shipped binary may weigh, asynqmon's pages in it, in bytes.
+const maxBinary = 40e6
+
 // TestServeStaysSmall: the shipped binary, as it is built for release, syncs an account from nothing. With
 // LEVERSYNC_TEST_LARGE the account has 100,000 opportunities, and one of 10,000 is read with all children.
 func TestServeStaysSmall(t *testing.T) {
@@ -80,9 +83,16 @@ func buildServe(t *testing.T) string {
 		t.Skip("no /proc here to read the peak of memory from")
 	}
 	program := filepath.Join(t.TempDir(), "leversync")
-	out, err := exec.Command("go", "build", "-o", program, "../cmd/leversync").CombinedOutput()
+	out, err := exec.Command("make", "-C", "..", "build", "BIN="+program).CombinedOutput()
 	if err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+		t.Fatalf("make build: %v\n%s", err, out)
+	}
+	built, err := os.Stat(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if t.Logf("the binary is %.1f MB large", float64(built.Size())/1e6); built.Size() > maxBinary {
+		t.Errorf("the binary is %d bytes large, want at most %d", built.Size(), int64(maxBinary))
 	}
 	return program
 }

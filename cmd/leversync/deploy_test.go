@@ -185,6 +185,23 @@ func TestDockerfileGo(t *testing.T) {
 	}
 }
 
+// The image and the released binaries are built as make build does, without asynqmon's source maps.
+func TestDeploySlim(t *testing.T) {
+	t.Parallel()
+	for path, wants := range map[string][]string{
+		"Dockerfile":          {"COPY deploy/slim.sh deploy/", "RUN deploy/slim.sh && CGO_ENABLED=0 go build -modfile=bin/slim/go.mod -trimpath"},
+		"../.dockerignore":    {"!deploy/slim.sh"},
+		"../.goreleaser.yaml": {"hooks: [deploy/slim.sh]", "flags: [-trimpath, -modfile=bin/slim/go.mod]"},
+		"../Makefile":         {"build: bin/slim/go.mod", "@deploy/slim.sh", "go.mod go.sum deploy/slim.sh"},
+	} {
+		for _, want := range wants {
+			if !strings.Contains(readDeploy(t, path), want) {
+				t.Errorf("deploy/%s lacks %s", path, want)
+			}
+		}
+	}
+}
+
 func TestHelmValues(t *testing.T) {
 	t.Parallel()
 	schema, err := jsonschema.UnmarshalJSON(strings.NewReader(readDeploy(t, "helm/leversync/values.schema.json")))
