@@ -33,7 +33,11 @@ func TestParseKeyring(t *testing.T) {
 		{"second not base64", key(1) + ",hunter2!", "key 2 is not base64"},
 		{"too short", short, "key 1 has 31 bytes, want 32"},
 		{"too long", base64.StdEncoding.EncodeToString(make([]byte, 33)), "key 1 has 33 bytes, want 32"},
-		{"all zero", base64.StdEncoding.EncodeToString(make([]byte, 32)), "key 1 is all the same byte"},
+		{"all zero", base64.StdEncoding.EncodeToString(make([]byte, 32)), "key 1 is made of too few different bytes"},
+		{"a word over and over", base64.StdEncoding.EncodeToString([]byte("changemechangemechangemechangeme")), "key 1 is made of too few different bytes"},
+		{"weak, behind a good one", key(1) + "," + base64.StdEncoding.EncodeToString(make([]byte, 32)), "key 2 is made of too few different bytes"},
+		{"old and new the same", key(1) + "," + key(1), "key 2 is key 1 once more"},
+		{"the third as the second", key(1) + "," + key(2) + "," + key(2), "key 3 is key 2 once more"},
 		{"hexadecimal", strings.Repeat("0f", 32), "key 1 has 48 bytes, want 32"},
 	}
 	for _, tc := range tests {

@@ -36,7 +36,7 @@ func ParseKeyring(s string) (*Keyring, error) {
 			return nil, fmt.Errorf("key %d has %d bytes, want 32: make one with `openssl rand -base64 32`", i+1, len(b))
 		}
 		if weak(b) {
-			return nil, fmt.Errorf("key %d is all the same byte: make one with `openssl rand -base64 32`", i+1)
+			return nil, fmt.Errorf("key %d is made of too few different bytes to be random: make one with `openssl rand -base64 32`", i+1)
 		}
 		block, err := aes.NewCipher(b)
 		if err != nil {
@@ -47,11 +47,17 @@ func ParseKeyring(s string) (*Keyring, error) {
 			return nil, err
 		}
 		sum := sha256.Sum256(append([]byte("leversync key id\x00"), b...))
+		id := hex.EncodeToString(sum[:4])
+		for j, other := range k.keys {
+			if other.id == id {
+				return nil, fmt.Errorf("key %d is key %d once more, so that nothing would rotate: take it out, or make one with `openssl rand -base64 32`", i+1, j+1)
+			}
+		}
 		mac, err := hkdf.Key(sha256.New, b, nil, "leversync cursor", sha256.Size)
 		if err != nil {
 			return nil, err
 		}
-		k.keys = append(k.keys, sealKey{id: hex.EncodeToString(sum[:4]), aead: aead, mac: mac})
+		k.keys = append(k.keys, sealKey{id: id, aead: aead, mac: mac})
 	}
 	if len(k.keys) == 0 {
 		return nil, errors.New("no key: make one with `openssl rand -base64 32`")
@@ -59,13 +65,14 @@ func ParseKeyring(s string) (*Keyring, error) {
 	return &k, nil
 }
 
+// weak reports whether a key can't be random: of 32 random bytes, fewer than ten differ from each other about once in
+// 10^30 times.
 func weak(b []byte) bool {
+	seen := map[byte]bool{}
 	for _, c := range b {
-		if c != b[0] {
-			return false
-		}
+		seen[c] = true
 	}
-	return true
+	return len(seen) < 10
 }
 
 var errNoKeys = errors.New("store: no encryption key: set LEVERSYNC_ENCRYPTION_KEY (`openssl rand -base64 32`)")

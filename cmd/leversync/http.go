@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -43,7 +44,7 @@ func (p *process) sites(ctx context.Context) ([]site, error) {
 				return nil, errors.Join(err, l.Close())
 			}
 		}
-		out = append(out, site{l, p.httpMetrics.count(mux)})
+		out = append(out, site{l, p.httpMetrics.count(p.guarded(mux))})
 	}
 	if apart {
 		l, err := listen(ctx, p.cfg.MetricsAddr, "LEVERSYNC_METRICS_ADDR")
@@ -53,7 +54,7 @@ func (p *process) sites(ctx context.Context) ([]site, error) {
 		mux := p.operation()
 		mux.Handle("GET /metrics", metrics)
 		p.log.InfoContext(ctx, "listening for metrics", "addr", l.Addr().String())
-		out = append(out, site{l, mux})
+		out = append(out, site{l, p.guarded(mux)})
 	}
 	return out, nil
 }
@@ -102,10 +103,28 @@ func (p *process) operation() *http.ServeMux {
 	return mux
 }
 
-// serveHTTP serves until the context ends, then lets requests under way finish.
-func (p *process) serveHTTP(ctx context.Context, s site) error {
-	srv := &http.Server{
-		Handler:           s.handler,
+// guarded puts on every answer what keeps a browser from taking it for more than it is. The pages, which show something,
+// loosen it for themselves.
+func (p *process) guarded(next http.Handler) http.Handler {
+	secure := strings.HasPrefix(publicURL(p.cfg), "https://")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		if secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// server is the HTTP server of a site. What takes longer by its nature, a file's body, moves its own deadlines.
+func (p *process) server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      60 * time.Second,
@@ -113,6 +132,11 @@ func (p *process) serveHTTP(ctx context.Context, s site) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
+}
+
+// serveHTTP serves until the context ends, then lets requests under way finish.
+func (p *process) serveHTTP(ctx context.Context, s site) error {
+	srv := p.server(s.handler)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(s.listener) }()
 	select {

@@ -23,7 +23,7 @@ func Serve(addr string, s *Server) (url string, stop func(), err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("levertest: serve: %w", err)
 	}
-	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -47,6 +48,7 @@ type Config struct {
 
 	Addr      string // host:port
 	PublicURL string // "": http://Addr
+	AllowHTTP bool   // PublicURL may be http beyond this machine
 
 	OperatorPassword Secret // "": made at the first start
 
@@ -124,6 +126,9 @@ func Load(getenv func(string) string, needs ...Need) (Config, error) {
 	}
 	if (c.LeverClientID == "") != (c.LeverClientSecret == "") {
 		problems = append(problems, "LEVER_CLIENT_ID, LEVER_CLIENT_SECRET: one is set without the other: set both, as Lever shows them for your OAuth app, or neither")
+	}
+	if u, err := url.Parse(c.PublicURL); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) && !c.AllowHTTP {
+		problems = append(problems, "LEVERSYNC_PUBLIC_URL: is http, and keys, tokens and candidates would travel in the clear: put TLS before it and set its https URL, or LEVERSYNC_ALLOW_HTTP=true for a trial")
 	}
 	if problems != nil {
 		return Config{}, &Error{Problems: problems}

@@ -78,7 +78,10 @@ func TestLoadOneByOne(t *testing.T) {
 		{"REDIS_URL=redis://u:hunter2@h:%zz", "REDIS_URL: is not what it should be"},
 		{"LEVERSYNC_ENCRYPTION_KEY=hunter2", "LEVERSYNC_ENCRYPTION_KEY: key 1"},
 		{"LEVERSYNC_ENCRYPTION_KEY=" + key + ",aHVudGVyMg==", "LEVERSYNC_ENCRYPTION_KEY: key 2 has 7 bytes, want 32: make one"},
-		{"LEVERSYNC_ENCRYPTION_KEY=" + key + " " + key, ""},
+		{"LEVERSYNC_ENCRYPTION_KEY=" + key + " " + key, "LEVERSYNC_ENCRYPTION_KEY: key 2 is key 1 once more"},
+		{"LEVERSYNC_ENCRYPTION_KEY=" + key + " c2Vjb25kIGtleSBvZiB0aGUgdGVzdHMsIDMyIGJ5dGU=", ""},
+		{"LEVERSYNC_ENCRYPTION_KEY=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "LEVERSYNC_ENCRYPTION_KEY: key 1 is made of too few different bytes"},
+		{"LEVERSYNC_ENCRYPTION_KEY=Y2hhbmdlbWVjaGFuZ2VtZWNoYW5nZW1lY2hhbmdlbWU=", "LEVERSYNC_ENCRYPTION_KEY: key 1 is made of too few different bytes"},
 		{"LEVER_API_URL=https://api.sandbox.lever.co/v1/", ""},
 		{"LEVER_API_URL=http://127.0.0.1:8181/v1", ""},
 		{"LEVER_API_URL=http://[::1]:8181/v1", ""},
@@ -91,6 +94,21 @@ func TestLoadOneByOne(t *testing.T) {
 		{"LEVERSYNC_ADDR=:8080", ""},
 		{"LEVERSYNC_PUBLIC_URL=sync.example.com", "LEVERSYNC_PUBLIC_URL: is no absolute URL"},
 		{"LEVERSYNC_PUBLIC_URL=https://sync.example.com/", ""},
+		{"LEVERSYNC_PUBLIC_URL=http://127.0.0.1:8080", ""},
+		{"LEVERSYNC_PUBLIC_URL=http://[::1]:8080", ""},
+		{"LEVERSYNC_PUBLIC_URL=http://localhost:8080", ""},
+		{"LEVERSYNC_PUBLIC_URL=http://sync.example.com", "LEVERSYNC_PUBLIC_URL: is http"},
+		{"LEVERSYNC_PUBLIC_URL=http://localhost.example.com", "LEVERSYNC_PUBLIC_URL: is http"},
+		{"LEVERSYNC_PUBLIC_URL=http://10.0.0.1", "LEVERSYNC_PUBLIC_URL: is http"},
+		{"LEVERSYNC_ALLOW_HTTP=perhaps", "LEVERSYNC_ALLOW_HTTP: \"perhaps\" is neither true nor false"},
+		{"LEVERSYNC_OPERATOR_PASSWORD=hunter2", "LEVERSYNC_OPERATOR_PASSWORD: is too short"},
+		{"LEVERSYNC_OPERATOR_PASSWORD=changeme-changeme", "LEVERSYNC_OPERATOR_PASSWORD: is what everybody tries first"},
+		{"LEVERSYNC_OPERATOR_PASSWORD=Password1234!", "LEVERSYNC_OPERATOR_PASSWORD: is what everybody tries first"},
+		{"LEVERSYNC_OPERATOR_PASSWORD=leversync-admin-2026", "LEVERSYNC_OPERATOR_PASSWORD: is what everybody tries first"},
+		{"LEVERSYNC_OPERATOR_PASSWORD=123456789012", "LEVERSYNC_OPERATOR_PASSWORD: is what everybody tries first"},
+		{"LEVERSYNC_OPERATOR_PASSWORD=aaaaaaaaaaaaaaaa", "LEVERSYNC_OPERATOR_PASSWORD: is what everybody tries first"},
+		{"LEVERSYNC_OPERATOR_PASSWORD=a password of my own", ""},
+		{"LEVERSYNC_OPERATOR_PASSWORD=804215937261", ""},
 		{"LEVERSYNC_SYNC_INTERVAL=60", "LEVERSYNC_SYNC_INTERVAL: \"60\" is no duration"},
 		{"LEVERSYNC_SYNC_INTERVAL=10ms", "LEVERSYNC_SYNC_INTERVAL: 10ms is too short"},
 		{"LEVERSYNC_SYNC_INTERVAL=-1h", "LEVERSYNC_SYNC_INTERVAL: -1h0m0s is too short"},
@@ -206,6 +224,14 @@ func TestPrintingHidesSecrets(t *testing.T) {
 	}
 	if s := c.String(); !strings.Contains(s, "LEVERSYNC_RATE_LIMIT=10\n") || !strings.Contains(s, "LEVER_CLIENT_ID=app\n") {
 		t.Errorf("String() = %s; want what is no secret", s)
+	}
+}
+
+// For a trial, it may be http.
+func TestLoadAllowsHTTP(t *testing.T) {
+	t.Parallel()
+	if c, err := config.Load(env("LEVERSYNC_PUBLIC_URL=http://sync.example.com", "LEVERSYNC_ALLOW_HTTP=true"), all...); err != nil || c.PublicURL != "http://sync.example.com" {
+		t.Errorf("Load(http public URL, allowed) = %q, %v; want it taken", c.PublicURL, err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/redis/go-redis/v9"
 
@@ -130,8 +131,42 @@ func setPassword(c *Config, s string) error {
 	if len(s) < minPassword || len(s) > 1024 {
 		return errors.New("is too short, or longer than 1,024 characters")
 	}
+	if commonPassword(s) {
+		return errors.New("is what everybody tries first")
+	}
 	c.OperatorPassword = Secret(s)
 	return nil
+}
+
+// commonWords are what examples and installers put where a password belongs.
+var commonWords = []string{"password", "passwort", "passwd", "changeme", "changeit", "leversync", "operator", "admin", "administrator", "secret", "letmein", "default", "example", "qwertyuiop", "abcdefghijklmnopqrstuvwxyz"}
+
+// commonPassword reports whether a password is of a few characters over and over, or of nothing but such words, digits
+// and punctuation.
+func commonPassword(s string) bool {
+	different := map[rune]bool{}
+	letters := strings.Map(func(r rune) rune {
+		different[r] = true
+		if !unicode.IsLetter(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, s)
+	for _, w := range commonWords {
+		letters = strings.ReplaceAll(letters, w, "")
+	}
+	return len(different) < 5 || letters == "" && strings.ContainsFunc(s, unicode.IsLetter) || strings.HasPrefix("01234567890123456789", s) || strings.HasPrefix("12345678901234567890", s)
+}
+
+func setBool(field func(*Config) *bool) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		b, err := strconv.ParseBool(s)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", s)
+		}
+		*field(c) = b
+		return nil
+	}
 }
 
 func setString(field func(*Config) *string) func(*Config, string) error {
