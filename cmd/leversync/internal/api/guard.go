@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -90,13 +91,22 @@ func bearer(req *http.Request) (string, bool) {
 	return key, ok && strings.EqualFold(scheme, "Bearer") && key != ""
 }
 
-// addressBucket counts requests of which nobody knows whose they are.
+// addressBucket counts requests of which nobody knows whose they are: by IPv4 address, and by network of an IPv6 one,
+// of which everybody has many.
 func addressBucket(req *http.Request) string {
 	host, _, err := net.SplitHostPort(req.RemoteAddr)
 	if err != nil {
 		host = req.RemoteAddr
 	}
-	return "address:" + host
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return "address:" + host
+	}
+	addr = addr.Unmap().WithZone("")
+	if addr.Is4() {
+		return "address:" + addr.String()
+	}
+	return "address:" + netip.PrefixFrom(addr, 64).Masked().String()
 }
 
 // unavailable is a 503 while Postgres is away, else a 500.

@@ -43,7 +43,7 @@ type attachmentInput struct {
 }
 
 func registerAttachment(s *server, op huma.Operation) {
-	get := newFetcher(public)
+	get := newFetcher(public, nil)
 	slots := make(chan struct{}, uploadSlots)
 	op.Middlewares = append(op.Middlewares, func(hc huma.Context, next func(huma.Context)) {
 		select {

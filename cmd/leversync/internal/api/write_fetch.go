@@ -37,9 +37,9 @@ var (
 	errPrivate  = errors.New("api: not a public address")
 )
 
-// newFetcher makes one that dials the addresses that allow allows.
-func newFetcher(allow func(netip.AddrPort) bool) *fetcher {
-	d := &net.Dialer{Timeout: 10 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
+// newFetcher makes one that dials the addresses that allow allows. resolve finds those of a name; nil: as the system does.
+func newFetcher(allow func(netip.AddrPort) bool, resolve *net.Resolver) *fetcher {
+	d := &net.Dialer{Timeout: 10 * time.Second, Resolver: resolve, Control: func(_, address string, _ syscall.RawConn) error {
 		if a, err := netip.ParseAddrPort(address); err != nil || !allow(a) {
 			return errPrivate
 		}
@@ -92,7 +92,7 @@ var special = []netip.Prefix{
 	netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"),
 	netip.MustParsePrefix("::/96"), netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48"),
 	netip.MustParsePrefix("100::/64"), netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16"),
-	netip.MustParsePrefix("fec0::/10"),
+	netip.MustParsePrefix("fec0::/10"), netip.MustParsePrefix("::ffff:0:0:0/96"), netip.MustParsePrefix("3fff::/20"), netip.MustParsePrefix("5f00::/16"),
 }
 
 // public reports whether an address is anybody's to reach, at a port of the web.
