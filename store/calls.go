@@ -61,6 +61,9 @@ func (t *Tx) Log(ctx context.Context, calls []Call) error {
 		if c.Status == 429 {
 			t.counts.Throttled++
 		}
+		if c.Status >= 200 && c.Status < 300 {
+			t.brought.last = c.ID
+		}
 	}
 	return insertCalls(ctx, t.tx, calls)
 }

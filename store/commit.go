@@ -30,6 +30,7 @@ type Tx struct {
 	ended   *Run                   // by Finish
 	off     map[unified.Scope]bool // scopes of which nothing is written
 	guard   *guard                 // of whom nothing is written
+	brought bringers               // the calls that brought what is written
 }
 
 // Counts is what one transaction did; they are added to the run.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ type Lineage struct {
 	Calls      []Call       // of that run: the last ones before the change that served the scope, newest first
 	Runs       []Run        // of its stream since it was first written, newest first: each looked at it, or at what tells of it
 	Quarantine *Quarantined // a newer version of it that was set aside
+	Aside      *Call        // that brought that version; nil: no longer known
 }
 
 // lineageRuns and lineageCalls bound what is shown.
@@ -103,11 +105,17 @@ func (s *Store) lineage(ctx context.Context, tx pgx.Tx, p found) (Lineage, error
 	if err := s.lineageWork(ctx, tx, &l); err != nil {
 		return l, err
 	}
-	list, err := many[Quarantined](ctx, tx, `SELECT connector_id, scope, key, parent, reason, run_id, first_seen_at, last_seen_at FROM quarantine
+	list, err := many[Quarantined](ctx, tx, `SELECT `+quarantinedColumns+` FROM quarantine
 WHERE connector_id = $1 AND scope = $2 AND key = $3`, p.ConnectorID, p.Scope, quarantineKey(l.Record.RemoteID))
-	if len(list) > 0 {
-		l.Quarantine = &list[0]
+	if err != nil || len(list) == 0 {
+		return l, err
 	}
+	l.Quarantine = &list[0]
+	call, err := quarantineCall(ctx, tx, list[0])
+	if errors.Is(err, ErrNotFound) {
+		return l, nil
+	}
+	l.Aside = &call
 	return l, err
 }
 

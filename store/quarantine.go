@@ -20,10 +20,31 @@ type Rejected struct {
 	Parent string
 	Reason string // without values of the record
 	Raw    []byte // as it came
-	CallID uuid.UUID
 }
 
-// Quarantine sets a record aside with its bytes. One that is there already, unchanged, writes nothing.
+// bringers are the calls that brought what a transaction writes.
+type bringers struct {
+	last uuid.UUID            // of those that were logged, the last that Lever answered; zero: none
+	of   map[string]uuid.UUID // by what the records hang on, where Brought named it
+}
+
+func (b bringers) call(parent string) uuid.UUID {
+	if id, named := b.of[parent]; named {
+		return id
+	}
+	return b.last
+}
+
+// Brought says which call brought what hangs on a parent, where several calls are logged in one transaction. What it
+// says nothing of was brought by the last that was logged and answered.
+func (t *Tx) Brought(parent string, call uuid.UUID) {
+	if t.brought.of == nil {
+		t.brought.of = map[string]uuid.UUID{}
+	}
+	t.brought.of[parent] = call
+}
+
+// Quarantine sets a record aside with its bytes, and the call that brought it. One that is there already, unchanged, writes nothing.
 func (t *Tx) Quarantine(ctx context.Context, r Rejected) error {
 	if of, err := keepOut(ctx, t, []Rejected{r}, rejectedIDs); err != nil || len(of) == 0 {
 		return err
@@ -45,7 +66,7 @@ put AS (
         raw_hash = excluded.raw_hash, run_id = excluded.run_id, call_id = excluded.call_id, last_seen_at = now()
 )
 SELECT NOT EXISTS (SELECT FROM old)`,
-		t.lease.Connector, string(r.Scope), r.Key, r.Parent, r.Reason, r.Raw, hash, t.lease.RunID, r.CallID).Scan(&fresh)
+		t.lease.Connector, string(r.Scope), r.Key, r.Parent, r.Reason, r.Raw, hash, t.lease.RunID, nilID(t.brought.call(r.Parent))).Scan(&fresh)
 	if err != nil {
 		return err
 	}
@@ -106,12 +127,15 @@ type Quarantined struct {
 	Parent      string     `json:"parent"`
 	Reason      string     `json:"reason"`
 	RunID       *uuid.UUID `json:"run_id"`
+	CallID      *uuid.UUID `json:"call_id"` // that brought it; nil: not known
 	FirstSeenAt time.Time  `json:"first_seen_at"`
 	LastSeenAt  time.Time  `json:"last_seen_at"`
 }
 
+const quarantinedColumns = `connector_id, scope, key, parent, reason, run_id, call_id, first_seen_at, last_seen_at`
+
 // Quarantine lists what is set aside of one connector, newest first.
 func (s *Store) Quarantine(ctx context.Context, connector uuid.UUID, limit int) ([]Quarantined, error) {
-	return many[Quarantined](ctx, s.pool, `SELECT connector_id, scope, key, parent, reason, run_id, first_seen_at, last_seen_at
+	return many[Quarantined](ctx, s.pool, `SELECT `+quarantinedColumns+`
 FROM quarantine WHERE connector_id = $1 ORDER BY last_seen_at DESC, key LIMIT $2`, connector, limit)
 }

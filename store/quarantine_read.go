@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -29,9 +30,27 @@ func (s *Store) QuarantineList(ctx context.Context, f QuarantineFilter) ([]Quara
 	if f.Limit == 0 {
 		f.Limit = 100
 	}
-	return many[QuarantinedRecord](ctx, s.pool, `SELECT connector_id, scope, key, parent, reason, run_id, first_seen_at, last_seen_at, raw
+	return many[QuarantinedRecord](ctx, s.pool, `SELECT `+quarantinedColumns+`, raw
 FROM quarantine WHERE ($1::uuid IS NULL OR connector_id = $1) AND ($2 = '' OR scope = $2) AND ($3 = '' OR key = $3)
 ORDER BY last_seen_at DESC, connector_id, scope, key LIMIT $4`, nilID(f.Connector), string(f.Scope), f.Key, f.Limit)
+}
+
+// callTime is the longest between a call's start and its id, which is made when its answer is there.
+const callTime = 10 * time.Minute
+
+// QuarantineCall is the call that brought a quarantined record: ErrNotFound where it is not known, or no longer in the log.
+func (s *Store) QuarantineCall(ctx context.Context, q Quarantined) (Call, error) {
+	return quarantineCall(ctx, s.pool, q)
+}
+
+func quarantineCall(ctx context.Context, on querier, q Quarantined) (Call, error) {
+	if q.CallID == nil || q.CallID.Version() != 7 {
+		return Call{}, ErrNotFound
+	}
+	sec, nsec := q.CallID.Time().UnixTime()
+	at := time.Unix(sec, nsec) // the log is kept by time: a look for an id alone would read all of it
+	return one[Call](ctx, on, `SELECT * FROM calls WHERE connector_id = $1 AND id = $2 AND started_at BETWEEN $3 AND $4`,
+		q.ConnectorID, *q.CallID, at.Add(-callTime), at.Add(time.Second))
 }
 
 // Reread is what brings a record from Lever again: lists Kinds (a bit set) of one of Of, where that is given, else all

@@ -3,9 +3,11 @@ package store_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -38,9 +40,9 @@ func TestCommitSetsAsideWhatIsRefused(t *testing.T) {
 	}
 	page = append(page, tag(c.ID, "NUL in a column", secret+"\x00"), tag(c.ID, "bad bytes in a column", "\xff"), tag(c.ID, "good 2", "fine"))
 	bad := int64(len(page) - 2)
-	call := uuid.New()
+	call := uuid.Must(uuid.NewV7())
 	got := commit(t, db, l, func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.Log(ctx, []store.Call{{ID: call, ConnectorID: c.ID, Method: "GET", Path: "/tags", Status: 200, StartedAt: l0}}); err != nil {
+		if err := tx.Log(ctx, []store.Call{{ID: call, ConnectorID: c.ID, Method: "GET", Path: "/tags", Status: 200, StartedAt: time.Now().UTC().Truncate(time.Microsecond)}}); err != nil {
 			return err
 		}
 		return store.Upsert(ctx, tx, page)
@@ -62,11 +64,55 @@ func TestCommitSetsAsideWhatIsRefused(t *testing.T) {
 		if q.RunID == nil || *q.RunID != l.RunID {
 			t.Errorf("quarantine of %q: run %v; want %s", q.Key, q.RunID, l.RunID)
 		}
+		if got, err := db.Store.QuarantineCall(t.Context(), q); err != nil || got.ID != call || got.Path != "/tags" {
+			t.Errorf("the call that brought %q: %+v, %v; want %s, GET /tags", q.Key, got, err, call)
+		}
 	}
 	for name, raw := range refused {
 		if got := storetest.Value[[]byte](db, "SELECT raw FROM quarantine WHERE key = $1", name); string(got) != raw {
 			t.Errorf("quarantine of %q: bytes %q; want %q", name, got, raw)
 		}
+	}
+}
+
+// Where one transaction writes what several calls brought, each record has its own; a refused call brought nothing.
+func TestQuarantineNamesTheCall(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c := linked(t, db)
+	l := running(t, db, c.ID, stream)
+	calls := map[string]uuid.UUID{}
+	commit(t, db, l, func(ctx context.Context, tx *store.Tx) error {
+		var log []store.Call
+		for _, of := range []string{"one", "two", "page"} {
+			calls[of] = uuid.Must(uuid.NewV7())
+			log = append(log, store.Call{ID: calls[of], ConnectorID: c.ID, Method: "GET", Path: "/" + of, Status: 200, StartedAt: time.Now()})
+		}
+		log = append(log, store.Call{ID: uuid.Must(uuid.NewV7()), ConnectorID: c.ID, Method: "GET", Path: "/refused", Status: 403, StartedAt: time.Now()})
+		if err := tx.Log(ctx, log); err != nil {
+			return err
+		}
+		tx.Brought("one", calls["one"])
+		tx.Brought("two", calls["two"])
+		for _, of := range []string{"one", "two", "page"} {
+			if err := tx.Quarantine(ctx, store.Rejected{Scope: unified.Tags, Key: of, Parent: of, Reason: "bad", Raw: []byte("{}")}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	list, err := db.Store.Quarantine(t.Context(), c.ID, 10)
+	if err != nil || len(list) != 3 {
+		t.Fatalf("Quarantine = %d, %v; want 3", len(list), err)
+	}
+	for _, q := range list {
+		if got, err := db.Store.QuarantineCall(t.Context(), q); err != nil || got.ID != calls[q.Key] {
+			t.Errorf("the call that brought %q: %s %s, %v; want %s", q.Key, got.ID, got.Path, err, calls[q.Key])
+		}
+	}
+	db.Exec(`DELETE FROM calls`)
+	if _, err := db.Store.QuarantineCall(t.Context(), list[0]); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the call whose day was dropped: %v; want ErrNotFound", err)
 	}
 }
 

@@ -52,6 +52,9 @@ func (r *childRun) writeKind(ctx context.Context, tx *store.Tx, k childKind, gro
 		if res.kind.bit != k.bit || res.err != nil {
 			continue
 		}
+		if call, ok := lastOf(res.calls); ok {
+			tx.Brought(res.work.RemoteID, call.ID)
+		}
 		tx.Add(store.Counts{Bound: int64(res.got.pages), Read: int64(res.got.read), Sanitized: int64(res.got.cleaned)})
 		recs, also = append(recs, res.got.records...), append(also, res.got.also...)
 		for _, bad := range res.got.rejected {
@@ -76,6 +79,14 @@ func (r *childRun) writeKind(ctx context.Context, tx *store.Tx, k childKind, gro
 		return err
 	}
 	return tx.TombstoneAbsent(ctx, unified.Attachments, whole, mapping.SourceOffers, idsOf(also))
+}
+
+// lastOf is the call that ended a list.
+func lastOf(calls []store.Call) (store.Call, bool) {
+	if len(calls) == 0 {
+		return store.Call{}, false
+	}
+	return calls[len(calls)-1], true
 }
 
 // writeGone removes parents that Lever no longer knows.
@@ -108,6 +119,9 @@ func (r *childRun) writeProgress(ctx context.Context, tx *store.Tx, group []resu
 			continue
 		}
 		if failed {
+			if call, ok := lastOf(res.calls); ok {
+				tx.Brought(res.work.RemoteID, call.ID)
+			}
 			if err := tx.Quarantine(ctx, store.Rejected{Scope: res.kind.scope, Key: "list of " + res.work.RemoteID, Parent: res.work.RemoteID,
 				Reason: fmt.Sprintf("%s could not be read in %d attempts: %v", res.kind.name, maxAttempts, res.err), Raw: []byte("{}")}); err != nil {
 				return err

@@ -78,6 +78,11 @@ func TestASpoiltRecordIsQuarantinedAndTheRestStored(t *testing.T) {
 			if int64(len(q)) != p.quarantined || len(q) > 0 && (q[0].Key != id || q[0].Reason == "") {
 				t.Errorf("quarantine %+v, want %d row of %s with a reason", q, p.quarantined, id)
 			}
+			if len(q) > 0 {
+				if call, err := e.db.Store.QuarantineCall(t.Context(), q[0]); err != nil || call.Path != "/opportunities" || call.Status != 200 {
+					t.Errorf("brought by %+v, %v; want the page's GET /opportunities", call, err)
+				}
+			}
 			if n := storetest.Value[int64](e.db, `SELECT sum(sanitized) FROM runs`); (n > 0) != p.sanitized {
 				t.Errorf("%d places cleaned, want some: %v", n, p.sanitized)
 			}

@@ -132,10 +132,7 @@ func callLine(c store.Call, st style) string {
 	case c.Status >= 400:
 		status = st.paint("33", status)
 	}
-	path := c.Path
-	if c.Query != "" {
-		path += "?" + c.Query
-	}
+	path := pathOf(c)
 	if c.Attempt > 1 {
 		path += fmt.Sprintf("  attempt %d", c.Attempt)
 	}
@@ -143,6 +140,14 @@ func callLine(c store.Call, st style) string {
 		path += "  " + c.Error
 	}
 	return fmt.Sprintf(callFormat, stamp(c.StartedAt), c.Scope, status, millis(c.WaitMS), millis(c.DurationMS), number(int64(c.Records)), c.Method, path)
+}
+
+// pathOf is what a call asked for, as the log has it.
+func pathOf(c store.Call) string {
+	if c.Query == "" {
+		return c.Path
+	}
+	return c.Path + "?" + c.Query
 }
 
 func millis(ms float64) string { return fmt.Sprintf("%.0fms", ms) }

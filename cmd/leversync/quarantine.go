@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -94,11 +95,18 @@ func (a *app) quarantineShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			var call *store.Call
+			if found, err := s.QuarantineCall(cmd.Context(), q.Quarantined); err == nil {
+				call = &found
+			} else if !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
 			if a.json {
 				return a.printJSON(struct {
 					store.QuarantinedRecord
-					Raw any `json:"raw"` // as JSON where it is some, else base64
-				}{q, rawView(q.Raw)})
+					Call *store.Call `json:"call"` // that brought it; null: no longer in the log
+					Raw  any         `json:"raw"`  // as JSON where it is some, else base64
+				}{q, call, rawView(q.Raw)})
 			}
 			a.line("connector", q.ConnectorID.String())
 			a.line("scope", q.Scope)
@@ -110,6 +118,7 @@ func (a *app) quarantineShow() *cobra.Command {
 			a.line("first seen", stamp(q.FirstSeenAt))
 			a.line("last seen", stamp(q.LastSeenAt))
 			a.line("run", idText(q.RunID))
+			a.broughtBy(call)
 			fmt.Fprintf(a.stdout, "\n%s\n", rawText(q.Raw))
 			return nil
 		}),
@@ -139,6 +148,15 @@ func (a *app) quarantined(cmd *cobra.Command, s *store.Store, args []string) (st
 // line prints a name and a value.
 func (a *app) line(name, value string) {
 	fmt.Fprintf(a.stdout, "%s  %s\n", a.style(a.stdout).dim(fmt.Sprintf("%-12s", name)), printable(value))
+}
+
+// broughtBy prints the call that brought what was set aside.
+func (a *app) broughtBy(c *store.Call) {
+	if c == nil {
+		a.line("brought by", "a call that is no longer in the log")
+		return
+	}
+	a.line("brought by", fmt.Sprintf("%s %s  %d at %s  %s", c.Method, pathOf(*c), c.Status, stamp(c.StartedAt), c.ID))
 }
 
 func idText(id *uuid.UUID) string {

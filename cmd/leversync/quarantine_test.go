@@ -44,12 +44,15 @@ func TestQuarantine(t *testing.T) {
 	if out := c.must("quarantine", "list", id, "--scope", "applications"); !strings.Contains(out, app) || strings.Contains(out, interview.Key) {
 		t.Errorf("quarantine list --scope applications = %s; want %s alone", out, app)
 	}
-	if out := c.must("quarantine", "show", id, "applications", app); !strings.Contains(out, `"id": "`+app+`"`) || !strings.Contains(out, "reason") {
-		t.Errorf("quarantine show = %s; want the reason and the raw record", out)
+	if out := c.must("quarantine", "show", id, "applications", app); !strings.Contains(out, `"id": "`+app+`"`) || !strings.Contains(out, "reason") || !strings.Contains(out, "GET /opportunities?") {
+		t.Errorf("quarantine show = %s; want the reason, the call and the raw record", out)
 	}
 	shown := decode[map[string]json.RawMessage](t, c.must("quarantine", "show", id, "scheduled-interviews", interview.Key, "--json"))
 	if !strings.Contains(string(shown["raw"]), interview.Key) || !strings.Contains(string(shown["raw"]), "1e200000") || string(shown["parent"]) != `"`+owner+`"` {
 		t.Errorf("quarantine show --json = %s; want the interview of %s as Lever sent it", shown, owner)
+	}
+	if !strings.Contains(string(shown["call"]), `"/opportunities/:id/interviews"`) {
+		t.Errorf("quarantine show --json: call %s; want that of the interviews", shown["call"])
 	}
 
 	outcomes := func(args ...string) map[string]string {

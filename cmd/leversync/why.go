@@ -62,6 +62,7 @@ type lineageView struct {
 	Calls       []store.Call       `json:"calls"`
 	Runs        []store.Run        `json:"runs"`
 	Quarantine  *store.Quarantined `json:"quarantine"`
+	Aside       *store.Call        `json:"quarantine_call"` // that brought what is in quarantine; null: no longer known
 }
 
 func (a *app) printLineages(list []store.Lineage) error {
@@ -70,7 +71,7 @@ func (a *app) printLineages(list []store.Lineage) error {
 		body := l.Record.Body()
 		views[i] = lineageView{
 			ConnectorID: l.Connector.ID, Scope: string(l.Scope), ID: l.Record.ID, RemoteID: l.Record.RemoteID, Parent: l.Parent, CreatedAt: l.CreatedAt,
-			ModifiedAt: l.Record.ModifiedAt, DeletedAt: l.Record.DeletedAt, Record: body, Raw: l.Record.Raw, Run: l.Run, Calls: notNil(l.Calls), Runs: notNil(l.Runs), Quarantine: l.Quarantine,
+			ModifiedAt: l.Record.ModifiedAt, DeletedAt: l.Record.DeletedAt, Record: body, Raw: l.Record.Raw, Run: l.Run, Calls: notNil(l.Calls), Runs: notNil(l.Runs), Quarantine: l.Quarantine, Aside: l.Aside,
 		}
 	}
 	if a.json {
@@ -100,6 +101,7 @@ func (a *app) printLineage(v lineageView, c store.Connector) {
 	}
 	if v.Quarantine != nil {
 		a.line("set aside", fmt.Sprintf("a newer version, %s: %s: `leversync quarantine show %s %s %s`", ago(&v.Quarantine.LastSeenAt, now), v.Quarantine.Reason, c.ID, v.Scope, v.Quarantine.Key))
+		a.broughtBy(v.Aside)
 	}
 	if v.Run == nil {
 		a.line("run", "the one that wrote it is no longer known, or it was no sync's: a write of ours")

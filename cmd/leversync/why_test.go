@@ -41,7 +41,7 @@ func TestWhy(t *testing.T) {
 	application := storetest.Column[string](c.db, "SELECT remote_id FROM applications ORDER BY id LIMIT 1")[0]
 	c.db.Exec(`INSERT INTO quarantine (connector_id, scope, key, reason, raw, raw_hash) VALUES ($1, 'applications', $2, 'no time', '', '')`, id, application)
 	out := c.must("why", application)
-	for _, want := range []string{"applications", "set aside", "no time", "What Lever sent", `"createdAt"`, "READ FROM", "PATH"} {
+	for _, want := range []string{"applications", "set aside", "no time", "no longer in the log", "What Lever sent", `"createdAt"`, "READ FROM", "PATH"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("why %s = %s; want %q in it", application, out, want)
 		}

@@ -35,11 +35,12 @@ VALUES ($1, $2, 'tags', '{tags}', 'incremental', 'failed', now() - interval '2 h
     last_run_id = $3, quarantined = CASE WHEN scope = 'tags' THEN 1 ELSE 0 END WHERE connector_id = $1`, f.c.ID, name, run)
 	e.db.Exec(`INSERT INTO quarantine (connector_id, scope, key, parent, reason, raw, raw_hash, run_id) VALUES ($1, 'tags', $2, $3, $3, $4, '\x00', $5)`,
 		f.c.ID, f.key, name, []byte(`{"text":"`+name+`"}`), run)
-	f.call = store.Call{ID: uuid.New(), ConnectorID: f.c.ID, RunID: &run, Stream: "tags", Scope: "tags", Method: "GET", Path: "/tags", Query: "limit=100",
+	f.call = store.Call{ID: uuid.Must(uuid.NewV7()), ConnectorID: f.c.ID, RunID: &run, Stream: "tags", Scope: "tags", Method: "GET", Path: "/tags", Query: "limit=100",
 		Status: 503, Attempt: 2, StartedAt: time.Now().UTC().Truncate(time.Microsecond), DurationMS: 120, WaitMS: 40, Bytes: 2048, Records: 7, Error: name}
 	if err := e.db.Store.Log(ctx, []store.Call{f.call}); err != nil {
 		e.t.Fatalf("Log: %v", err)
 	}
+	e.db.Exec(`UPDATE quarantine SET call_id = $2 WHERE connector_id = $1`, f.c.ID, f.call.ID)
 	var err error
 	if f.api, _, err = e.db.Store.CreateAPIKey(ctx, name); err != nil {
 		e.t.Fatalf("CreateAPIKey: %v", err)

@@ -118,7 +118,8 @@ func TestQuarantine(t *testing.T) {
 	path := "/connectors/" + f.c.ID.String() + "/quarantine"
 	want(t, "GET quarantine", b.get(path), http.StatusOK, "key Acme", "Retry all of these")
 	want(t, "GET quarantine of another scope", b.get(path+"?scope=jobs"), http.StatusOK, "Nothing is quarantined")
-	want(t, "GET the record", b.get(path+"/tags?key="+url.QueryEscape(f.key)), http.StatusOK, `"text": "Acme"`, "15 bytes, shown as JSON", "Retry")
+	want(t, "GET the record", b.get(path+"/tags?key="+url.QueryEscape(f.key)), http.StatusOK, `"text": "Acme"`, "15 bytes, shown as JSON", "Retry",
+		`/calls/`+strconv.FormatInt(f.call.StartedAt.UnixMicro(), 10)+"/"+f.call.ID.String()+`"`)
 	e.stored = 0
 	want(t, "POST retry of all", b.post(path, nil), http.StatusOK, "This version can't store them either")
 	e.stored = 1

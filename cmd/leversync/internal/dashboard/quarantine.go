@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"unicode/utf8"
@@ -56,6 +57,7 @@ func rejectedPath(q store.QuarantinedRecord) string {
 type rejectedView struct {
 	Subject subject
 	Record  store.QuarantinedRecord
+	Call    *store.Call // that brought it; nil: no longer in the log
 	Raw     string
 	Kind    string // how Raw is written
 	Cut     bool   // Raw is not all of it
@@ -75,6 +77,11 @@ func (h *Handler) rejectedPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := rejectedView{Subject: c, Record: rec, Retry: h.cfg.Retry != nil && c.Runnable()}
+	if call, err := h.store.QuarantineCall(r.Context(), rec.Quarantined); err == nil {
+		v.Call = &call
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
 	v.Raw, v.Kind, v.Cut = showRaw(rec.Raw)
 	return h.render(w, r, http.StatusOK, "rejected", "A quarantined record of "+c.OrgName, v)
 }
