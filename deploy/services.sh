@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Private Postgres and Redis for one command.
 #
-#   deploy/services.sh run [--fast] [--browser] -- COMMAND [ARGUMENT…]
+#   deploy/services.sh run [--test | --fast] [--browser] -- COMMAND [ARGUMENT…]
 #
 # Starts a Postgres (14 or newer) and a Redis (6.2 or newer) of its own on free loopback ports in a
 # temporary folder, runs COMMAND with DATABASE_URL and REDIS_URL set, stops both, removes the folder,
@@ -10,9 +10,9 @@
 # The programs are those found on this machine; where one is missing it is installed with the
 # system's package manager, or else run by a Docker engine that is up. It never prompts.
 #
-# --fast is for tests: Postgres gives up durability for speed, and LEVERSYNC_TEST_DATABASE_URL,
-# LEVERSYNC_TEST_REDIS_URL and, where there is one, LEVERSYNC_TEST_REDIS_SERVER (the program, for
-# tests that need a Redis of their own) are set as well.
+# --test is for tests and benchmarks: LEVERSYNC_TEST_DATABASE_URL, LEVERSYNC_TEST_REDIS_URL and, where
+# there is one, LEVERSYNC_TEST_REDIS_SERVER (the program, for tests that need a Redis of their own) are set
+# as well. With --fast Postgres gives up durability for speed, too.
 #
 # --browser finds or installs a Chromium or Chrome, too, and sets LEVERSYNC_TEST_BROWSER to the program;
 # where there is none it stays unset, and COMMAND decides what that means.
@@ -24,7 +24,7 @@ set -euo pipefail
 pg_image=postgres:17-alpine
 redis_image=redis:7-alpine
 grace_seconds=20
-fast="" want_browser=""
+test="" fast="" want_browser=""
 dir="" child="" own_group="" watchdog="" signalled=0
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -32,7 +32,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/services-find.sh"
 
 usage() {
-	echo "usage: services.sh run [--fast] [--browser] -- COMMAND [ARGUMENT...]" >&2
+	echo "usage: services.sh run [--test | --fast] [--browser] -- COMMAND [ARGUMENT...]" >&2
 	exit 2
 }
 
@@ -46,7 +46,8 @@ main() {
 	shift
 	while :; do
 		case ${1:-} in
-		--fast) fast=yes ;;
+		--test) test=yes ;;
+		--fast) test=yes fast=yes ;;
 		--browser) want_browser=yes ;;
 		*) break ;;
 		esac
@@ -292,7 +293,7 @@ export_urls() {
 	export DATABASE_URL="postgres://leversync@127.0.0.1:$pg_port/leversync?sslmode=disable"
 	export REDIS_URL="redis://127.0.0.1:$redis_port/0"
 	if [ -n "$browser" ]; then export LEVERSYNC_TEST_BROWSER=$browser; fi
-	if [ -z "$fast" ]; then return; fi
+	if [ -z "$test" ]; then return; fi
 	export LEVERSYNC_TEST_DATABASE_URL=$DATABASE_URL LEVERSYNC_TEST_REDIS_URL=$REDIS_URL
 	if [ -n "$redis_server" ]; then export LEVERSYNC_TEST_REDIS_SERVER=$redis_server; fi
 }

@@ -89,13 +89,13 @@ func once(*testing.T) enqueuer {
 
 // bareEnviron is an environment for asynq's tools: both take settings from variables without a prefix (URI,
 // PASSWORD, REDIS_URL, PORT), which win over flags, and the CLI takes some from a file in the home folder.
-func bareEnviron(t *testing.T) []string {
+func bareEnviron(t testing.TB) []string {
 	t.Helper()
 	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
 }
 
 // eventually waits until what another process does has come about: there is no signal to wait for.
-func eventually(t *testing.T, what string, done func() bool) {
+func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -175,7 +175,7 @@ func checkTasks(e *env, url, queue, state string, shown ...*regexp.Regexp) []mon
 
 // asynqmonProgram finds asynqmon, or builds it. It skips the test where that can't be done: the version is
 // pinned, so that a build that fails has its cause outside this module.
-func asynqmonProgram(t *testing.T) string {
+func asynqmonProgram(t testing.TB) string {
 	t.Helper()
 	if p := os.Getenv(asynqmonEnv); p != "" {
 		return p
@@ -198,7 +198,7 @@ func asynqmonProgram(t *testing.T) string {
 }
 
 // startAsynqmon runs it, read-only, until the test ends, and returns its URL.
-func startAsynqmon(t *testing.T, program, redisURL string) string {
+func startAsynqmon(t testing.TB, program, redisURL string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -237,7 +237,7 @@ func startAsynqmon(t *testing.T, program, redisURL string) string {
 }
 
 // get reads a JSON answer into v.
-func get(t *testing.T, url string, v any) {
+func get(t testing.TB, url string, v any) {
 	t.Helper()
 	resp, err := http.Get(url)
 	if err != nil {

@@ -43,7 +43,7 @@ func TestTheBudgetIsUsedAndNeverExceeded(t *testing.T) {
 	}
 }
 
-func number(t *testing.T, env string, otherwise int) int {
+func number(t testing.TB, env string, otherwise int) int {
 	t.Helper()
 	v := os.Getenv(env)
 	if v == "" {

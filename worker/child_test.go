@@ -14,6 +14,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,17 +37,44 @@ const (
 	childLeaseEnv = "LEVERSYNC_TEST_LEASE"
 	childPointEnv = "LEVERSYNC_TEST_FAILPOINT" // "point stream": where it ends as by a crash; the stream "*" is any
 	childWholeEnv = "LEVERSYNC_TEST_WHOLE"     // set: it schedules, too
+	childRoleEnv  = "LEVERSYNC_TEST_ROLE"      // what else than a worker it is to be: see childRoles
+	profileEnv    = "LEVERSYNC_BENCH_PROFILE"  // a folder: what a child spends its CPU on is written there, by its name
 	childTimeout  = 60 * time.Second           // for starting and for ending; generous, for a busy machine
 )
 
 // runChild is a worker process: it says on standard output that it is ready, works until SIGTERM or until its
 // standard input ends (whoever started it is gone), and leaves its counters as JSON.
 func runChild() int {
-	if err := childMain(); err != nil {
+	main := childMain
+	if role := childRoles[os.Getenv(childRoleEnv)]; role != nil {
+		main = role
+	}
+	if err := profiled(main); err != nil {
 		fmt.Fprintln(os.Stderr, "child:", err)
 		return 1
 	}
 	return 0
+}
+
+// childRoles are what a child can be besides a worker.
+var childRoles = map[string]func() error{"lever": leverMain, "plain": plainMain}
+
+// profiled runs main, and writes down what it spends its CPU on if that is asked for.
+func profiled(main func() error) error {
+	dir := os.Getenv(profileEnv)
+	if dir == "" {
+		return main()
+	}
+	f, err := os.Create(filepath.Join(dir, os.Getenv(childEnv)+".pprof"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return err
+	}
+	defer pprof.StopCPUProfile()
+	return main()
 }
 
 func childMain() error {
@@ -108,7 +137,7 @@ func doom(spec string) func(string, uuid.UUID, string) {
 
 // child is a worker in a process of its own.
 type child struct {
-	t      *testing.T
+	t      testing.TB
 	name   string
 	cmd    *exec.Cmd
 	stdin  io.Closer
@@ -124,32 +153,37 @@ type child struct {
 // audit. It is killed when the test ends.
 func (e *env) spawn(name string, lease time.Duration, env ...string) *child {
 	e.t.Helper()
-	c := &child{t: e.t, name: name, exited: make(chan struct{})}
+	return spawn(e.t, name, append([]string{childLeaseEnv + "=" + lease.String(),
+		"DATABASE_URL=" + e.database() + "&" + url.QueryEscape(workerSetting) + "=" + name, "REDIS_URL=" + e.redis.URL, "LEVER_API_URL=" + e.url,
+		"LEVERSYNC_ENCRYPTION_KEY=" + storetest.EncryptionKey}, env...)...)
+}
+
+// spawn starts this program once more, and waits until it says that it is ready. It is killed when the test ends.
+func spawn(t testing.TB, name string, env ...string) *child {
+	t.Helper()
+	c := &child{t: t, name: name, exited: make(chan struct{})}
 	program, err := os.Executable()
 	if err != nil {
-		e.t.Fatal(err)
+		t.Fatal(err)
 	}
 	c.cmd = exec.Command(program)
-	c.cmd.Env = append(os.Environ(), childEnv+"="+name, childLeaseEnv+"="+lease.String(),
-		"DATABASE_URL="+e.database()+"&"+url.QueryEscape(workerSetting)+"="+name, "REDIS_URL="+e.redis.URL, "LEVER_API_URL="+e.url,
-		"LEVERSYNC_ENCRYPTION_KEY="+storetest.EncryptionKey)
-	c.cmd.Env = append(c.cmd.Env, env...)
+	c.cmd.Env = append(append(os.Environ(), childEnv+"="+name), env...)
 	c.cmd.Stderr = c
 	in, err1 := c.cmd.StdinPipe()
 	out, err2 := c.cmd.StdoutPipe()
 	if err := errors.Join(err1, err2, c.cmd.Start()); err != nil {
-		e.t.Fatalf("start a worker process: %v", err)
+		t.Fatalf("start a worker process: %v", err)
 	}
 	c.stdin = in
 	ready := make(chan struct{})
 	go c.follow(out, ready)
-	e.t.Cleanup(c.end)
+	t.Cleanup(c.end)
 	select {
 	case <-ready:
 	case <-c.exited:
-		e.t.Fatalf("worker process %s ended at once: %s", name, c.text())
+		t.Fatalf("worker process %s ended at once: %s", name, c.text())
 	case <-time.After(childTimeout):
-		e.t.Fatalf("worker process %s is not ready after %s: %s", name, childTimeout, c.text())
+		t.Fatalf("worker process %s is not ready after %s: %s", name, childTimeout, c.text())
 	}
 	return c
 }
@@ -371,7 +405,7 @@ func (e *env) refetched() int {
 }
 
 // random is a source of chance whose seed the test prints, and takes back from LEVERSYNC_TEST_SEED.
-func random(t *testing.T) *rand.Rand {
+func random(t testing.TB) *rand.Rand {
 	t.Helper()
 	seed := uint64(number(t, "LEVERSYNC_TEST_SEED", int(time.Now().UnixNano()&0x7fffffff)))
 	t.Logf("LEVERSYNC_TEST_SEED=%d", seed)

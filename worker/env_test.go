@@ -27,7 +27,7 @@ import (
 
 // env is a whole leversync in one process: a fake Lever, Postgres, Redis, a scheduler, a worker.
 type env struct {
-	t     *testing.T
+	t     testing.TB
 	lever *levertest.Server
 	url   string
 	db    *storetest.DB
@@ -42,7 +42,7 @@ type env struct {
 // fast is a rate at which the budget never waits.
 const fast = 100000
 
-func newEnv(t *testing.T, cfg levertest.Config, rate float64, scopes ...unified.Scope) *env {
+func newEnv(t testing.TB, cfg levertest.Config, rate float64, scopes ...unified.Scope) *env {
 	t.Helper()
 	e := bareEnv(t, cfg)
 	if scopes == nil {
@@ -58,7 +58,7 @@ func newEnv(t *testing.T, cfg levertest.Config, rate float64, scopes ...unified.
 	return e
 }
 
-func bareEnv(t *testing.T, cfg levertest.Config) *env {
+func bareEnv(t testing.TB, cfg levertest.Config) *env {
 	t.Helper()
 	e := &env{t: t, db: storetest.New(t), redis: storetest.NewRedis(t), lever: levertest.New(cfg)}
 	t.Cleanup(e.lever.Close)
@@ -120,6 +120,12 @@ func (e *env) startScheduler() (stop func()) {
 // sync asks for all scopes and waits until they are served.
 func (e *env) sync(full bool) {
 	e.t.Helper()
+	e.wait(e.ask(full))
+}
+
+// ask asks for all scopes, and returns since when they are due.
+func (e *env) ask(full bool) time.Time {
+	e.t.Helper()
 	ctx := e.t.Context()
 	var on []unified.Scope
 	enabled, err := e.db.Store.EnabledScopes(ctx, e.conn.ID)
@@ -145,15 +151,17 @@ func (e *env) sync(full bool) {
 			e.t.Fatal(err)
 		}
 	}
-	e.wait(at)
+	return at
 }
 
 // wait returns when every scope that is on was served, or has ended otherwise, since at.
 func (e *env) wait(at time.Time) {
 	e.t.Helper()
 	deadline := time.Now().Add(3 * time.Minute)
-	if d, ok := e.t.Deadline(); ok && time.Until(d) > 20*time.Minute { // a large run, by hand
-		deadline = d.Add(-time.Minute)
+	if t, ok := e.t.(*testing.T); ok {
+		if d, ok := t.Deadline(); ok && time.Until(d) > 20*time.Minute { // a large run, by hand
+			deadline = d.Add(-time.Minute)
+		}
 	}
 	for {
 		scopes, err := e.db.Store.Scopes(e.t.Context(), e.conn.ID)

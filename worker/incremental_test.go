@@ -19,14 +19,14 @@ func quiet(e *env) {
 	}
 }
 
-func must[A any](t *testing.T, f func(string, A) (levertest.Touched, error), id string, a A) {
+func must[A any](t testing.TB, f func(string, A) (levertest.Touched, error), id string, a A) {
 	t.Helper()
 	if _, err := f(id, a); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func do(t *testing.T, f func(string) (levertest.Touched, error), id string) {
+func do(t testing.TB, f func(string) (levertest.Touched, error), id string) {
 	t.Helper()
 	if _, err := f(id); err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ func TestServeStaysSmall(t *testing.T) {
 }
 
 // measure syncs an account with serve, and reports its peak of resident memory.
-func measure(t *testing.T, program string, n int, scopes []unified.Scope) {
+func measure(t testing.TB, program string, n int, scopes []unified.Scope) {
 	t.Helper()
 	e := newEnv(t, levertest.Config{Seed: 60, Opportunities: n, RatePerSecond: -1, Confidential: true}, fast, scopes...)
 	var log bytes.Buffer
@@ -77,7 +77,7 @@ func measure(t *testing.T, program string, n int, scopes []unified.Scope) {
 }
 
 // buildServe builds the binary, without the race detector's tenfold memory.
-func buildServe(t *testing.T) string {
+func buildServe(t testing.TB) string {
 	t.Helper()
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		t.Skip("no /proc here to read the peak of memory from")
@@ -100,7 +100,7 @@ func buildServe(t *testing.T) string {
 var peakLine = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 
 // peakOf is the most that a process has had resident, in bytes.
-func peakOf(t *testing.T, pid int) int64 {
+func peakOf(t testing.TB, pid int) int64 {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
