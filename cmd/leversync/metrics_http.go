@@ -59,20 +59,26 @@ func (m *httpMetrics) count(next http.Handler) http.Handler {
 		start, in := time.Now(), area(r.URL.Path)
 		s := &statusWriter{ResponseWriter: w}
 		defer func() {
-			if s.status == 0 {
-				s.status = http.StatusOK
-			}
-			m.requests.WithLabelValues(in, strconv.Itoa(s.status)).Inc()
+			m.requests.WithLabelValues(in, strconv.Itoa(s.code())).Inc()
 			m.seconds.WithLabelValues(in).Observe(time.Since(start).Seconds())
 		}()
 		next.ServeHTTP(s, r)
 	})
 }
 
-// statusWriter remembers the status of an answer.
+// statusWriter remembers the status of an answer, and how long it was.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
+	bytes  int64
+}
+
+// code is the status that was answered.
+func (w *statusWriter) code() int {
+	if w.status == 0 {
+		return http.StatusOK
+	}
+	return w.status
 }
 
 // WriteHeader notes the first status that is final.
@@ -88,7 +94,9 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	return w.ResponseWriter.Write(b)
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
 }
 
 // Unwrap lets http.ResponseController find what is beneath.

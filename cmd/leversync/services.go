@@ -28,9 +28,9 @@ func (a *app) load(needs ...config.Need) (config.Config, error) {
 func (a *app) logger(cfg config.Config) *slog.Logger {
 	opt := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogFormat == "json" || a.json {
-		return slog.New(slog.NewJSONHandler(a.stderr, opt))
+		return slog.New(namedRequests{slog.NewJSONHandler(a.stderr, opt)})
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, opt))
+	return slog.New(namedRequests{slog.NewTextHandler(a.stderr, opt)})
 }
 
 // store opens Postgres, waits for it to be there, and refuses one whose schema is older than the binary.

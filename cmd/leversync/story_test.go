@@ -68,6 +68,7 @@ func TestTheWholeStory(t *testing.T) {
 	if account.Len() != before+1 {
 		t.Errorf("Lever has %d opportunities after the write, want %d", account.Len(), before+1)
 	}
+	serve.find(serve.stderr, `msg="request answered" method=POST route=/api/ats/v1/candidates status=200 duration_ms=\S+ bytes=\d+ request_id=\S+`)
 	read := api.get("/api/ats/v1/candidates/" + made["id"].(string))
 	if read["first_name"] != "John" || read["last_name"] != "Doe" || len(read["applications"].([]any)) != 1 {
 		t.Errorf("the new candidate reads %v, want John Doe with one application, at once", read)

@@ -40,7 +40,9 @@ func (s *server) outermost(next http.Handler) http.Handler {
 			s.cfg.Log.ErrorContext(ctx, "request panicked", "panic", p, "request_id", id, "stack", string(debug.Stack()))
 			writeRefusal(w, refuse(http.StatusInternalServerError, "Internal server error"))
 		}()
-		next.ServeHTTP(w, req.WithContext(ctx))
+		named := req.WithContext(ctx)
+		defer func() { req.Pattern = named.Pattern }() // for who logs the request by its route
+		next.ServeHTTP(w, named)
 	})
 }
 
