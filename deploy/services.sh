@@ -11,8 +11,9 @@
 # system's package manager, or else run by a Docker engine that is up. It never prompts.
 #
 # --test is for tests and benchmarks: LEVERSYNC_TEST_DATABASE_URL, LEVERSYNC_TEST_REDIS_URL and, where
-# there is one, LEVERSYNC_TEST_REDIS_SERVER (the program, for tests that need a Redis of their own) are set
-# as well. With --fast Postgres gives up durability for speed, too.
+# they are there, LEVERSYNC_TEST_REDIS_SERVER (the program) and LEVERSYNC_TEST_POSTGRES_BIN (the folder of
+# the programs), for tests that need a server of their own, are set as well. With --fast Postgres gives up
+# durability for speed, too.
 #
 # --browser finds or installs a Chromium or Chrome, too, and sets LEVERSYNC_TEST_BROWSER to the program;
 # where there is none it stays unset, and COMMAND decides what that means.
@@ -295,6 +296,7 @@ export_urls() {
 	if [ -n "$browser" ]; then export LEVERSYNC_TEST_BROWSER=$browser; fi
 	if [ -z "$test" ]; then return; fi
 	export LEVERSYNC_TEST_DATABASE_URL=$DATABASE_URL LEVERSYNC_TEST_REDIS_URL=$REDIS_URL
+	if [ -n "$pg_bin" ]; then export LEVERSYNC_TEST_POSTGRES_BIN=$pg_bin; fi
 	if [ -n "$redis_server" ]; then export LEVERSYNC_TEST_REDIS_SERVER=$redis_server; fi
 }
 

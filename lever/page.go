@@ -46,14 +46,12 @@ func decodePage[T any](body []byte) (items []Item[T], env envelope, err error) {
 				}
 				return skip(body, i)
 			})
-			if err == nil && !found { // as an empty list it would say that all records are gone
+			if err == nil && !found { // as an empty list it would say so as well
 				err = malformed(wrongData)
 			}
 			return end, err
-		case bytes.HasPrefix(body[i:], []byte("null")):
-			return i + len("null"), nil
 		}
-		return i, malformed(wrongData)
+		return i, malformed(wrongData) // null, too: no list of Lever's answers so, and it would say that all records are gone
 	}, &env)
 	return items, env, err
 }

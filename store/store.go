@@ -131,6 +131,20 @@ func Away(err error) bool {
 	return errors.As(err, &ce) || pgconn.SafeToRetry(err) || pgconn.Timeout(err)
 }
 
+// Unable reports whether err means that Postgres is there and can't do what it was asked for now, whatever that was: no
+// room on its disk, no memory, read only, an error of its system, or a conflict that trying again did not end.
+func Unable(err error) bool {
+	var pe *pgconn.PgError
+	if !errors.As(err, &pe) {
+		return false
+	}
+	switch pe.Code[:min(2, len(pe.Code))] {
+	case "40", "53", "58":
+		return true
+	}
+	return pe.Code == "25006" || pe.Code == "55P03"
+}
+
 // one runs a query for a single row of T by column names, or ErrNotFound.
 func one[T any](ctx context.Context, q querier, sql string, args ...any) (T, error) {
 	var zero T

@@ -349,10 +349,21 @@ func pidOf(owner string) int {
 // until polls for cond: what other processes do gives no signal to wait for.
 func (e *env) until(what string, limit time.Duration, cond func() bool) time.Duration {
 	e.t.Helper()
+	return e.poll(what, limit, cond, func() string { return strings.Join(e.stuck(), "\n") })
+}
+
+// await is until, while Postgres may be away, so that nobody can say what is amiss.
+func (e *env) await(what string, cond func() bool) {
+	e.t.Helper()
+	e.poll(what, time.Minute, cond, func() string { return "" })
+}
+
+func (e *env) poll(what string, limit time.Duration, cond func() bool, amiss func() string) time.Duration {
+	e.t.Helper()
 	began := time.Now()
 	for !cond() {
 		if time.Since(began) > limit {
-			e.t.Fatalf("not so after %s: %s\n%s", limit, what, strings.Join(e.stuck(), "\n"))
+			e.t.Fatalf("not so after %s: %s\n%s", limit, what, amiss())
 		}
 		select {
 		case <-e.t.Context().Done():
@@ -378,12 +389,13 @@ func (e *env) served(limit time.Duration) time.Duration {
 	return e.until("every scope of every connector is served", limit, e.done)
 }
 
-// done reports whether nothing is asked for and nothing is under way, of any connector. It looks through the
-// test's own connections: the Store's may be cut.
+// done reports whether nothing is asked for and nothing is under way, of any connector that is linked: what is asked of
+// one that is not waits until it is linked again. It looks through the test's own connections: the Store's may be cut.
 func (e *env) done() bool {
 	e.t.Helper()
-	return storetest.Value[int](e.db, `SELECT (SELECT count(*) FROM connector_scopes WHERE enabled AND (requested_at IS NOT NULL OR state IN ('pending', 'syncing')))
-  + (SELECT count(*) FROM streams WHERE run_id IS NOT NULL)`) == 0
+	return storetest.Value[int](e.db, `WITH linked AS (SELECT id FROM connectors WHERE status = 'COMPLETE')
+SELECT (SELECT count(*) FROM connector_scopes WHERE connector_id IN (SELECT id FROM linked) AND enabled AND (requested_at IS NOT NULL OR state IN ('pending', 'syncing')))
+  + (SELECT count(*) FROM streams WHERE connector_id IN (SELECT id FROM linked) AND run_id IS NOT NULL)`) == 0
 }
 
 // undisturbed is how many calls a first sync takes that nothing disturbs: each list once, each opportunity's

@@ -44,7 +44,13 @@ const fast = 100000
 
 func newEnv(t testing.TB, cfg levertest.Config, rate float64, scopes ...unified.Scope) *env {
 	t.Helper()
-	e := bareEnv(t, cfg)
+	return newEnvOn(t, storetest.New(t), cfg, rate, scopes...)
+}
+
+// newEnvOn is newEnv in a database that the test has.
+func newEnvOn(t testing.TB, db *storetest.DB, cfg levertest.Config, rate float64, scopes ...unified.Scope) *env {
+	t.Helper()
+	e := bareEnvOn(t, db, cfg)
 	if scopes == nil {
 		scopes = unified.Scopes
 	}
@@ -60,7 +66,12 @@ func newEnv(t testing.TB, cfg levertest.Config, rate float64, scopes ...unified.
 
 func bareEnv(t testing.TB, cfg levertest.Config) *env {
 	t.Helper()
-	e := &env{t: t, db: storetest.New(t), redis: storetest.NewRedis(t), lever: levertest.New(cfg)}
+	return bareEnvOn(t, storetest.New(t), cfg)
+}
+
+func bareEnvOn(t testing.TB, db *storetest.DB, cfg levertest.Config) *env {
+	t.Helper()
+	e := &env{t: t, db: db, redis: storetest.NewRedis(t), lever: levertest.New(cfg)}
 	t.Cleanup(e.lever.Close)
 	url, stop, err := levertest.Serve("127.0.0.1:0", e.lever)
 	if err != nil {

@@ -294,8 +294,11 @@ func (s *slice) settle(ctx context.Context, err error) (time.Duration, error) {
 	if errors.As(err, &y) {
 		return y.after, err
 	}
-	if errors.Is(err, store.ErrFenced) || store.Away(err) {
+	switch {
+	case errors.Is(err, store.ErrFenced) || store.Away(err):
 		return 0, err
+	case store.Unable(err): // nobody's fault: however long it lasts, the run goes on afterwards
+		return s.retry(bg, err, 0)
 	}
 	v := lever.Classify(err)
 	switch v {

@@ -276,7 +276,7 @@ func TestManySchedulersAndWorkersTraverseEachStreamOnce(t *testing.T) {
 func (e *env) claimed() {
 	e.t.Helper()
 	e.until("all that is due is claimed", time.Minute, func() bool {
-		return storetest.Value[int](e.db, `SELECT count(*) FROM connector_scopes WHERE enabled AND next_run_at <= now()`) == 0
+		return storetest.Value[int](e.db, `SELECT count(*) FROM connector_scopes WHERE enabled AND next_run_at <= now() AND connector_id IN (SELECT id FROM connectors WHERE status = 'COMPLETE')`) == 0
 	})
 }
 

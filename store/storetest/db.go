@@ -68,7 +68,7 @@ func clone(t testing.TB, server, from string) string {
 			t.Errorf("storetest: drop the test's database: %v", err)
 		}
 	})
-	return owned(server, name)
+	return owned(server, name, template.owner)
 }
 
 func openStore(t testing.TB, url string) *store.Store {

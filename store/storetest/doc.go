@@ -1,5 +1,5 @@
 // Package storetest gives tests real services: a database of its own for each, on a real Postgres, and
-// a Redis of its own for those that flush or kill it.
+// a Redis, or a whole Postgres, of its own for those that flush, kill or fill it.
 //
 // A package that uses New calls Main from its TestMain:
 //
@@ -23,6 +23,7 @@ import (
 // The environment that deploy/services.sh sets.
 const (
 	databaseEnv    = "LEVERSYNC_TEST_DATABASE_URL" // a superuser's URL
+	postgresBinEnv = "LEVERSYNC_TEST_POSTGRES_BIN" // the folder of the programs postgres and initdb
 	redisServerEnv = "LEVERSYNC_TEST_REDIS_SERVER" // the path of the redis-server program
 )
 

@@ -76,3 +76,26 @@ func ask(t *testing.T, r *storetest.Redis, command string) string {
 	}
 	return strings.TrimSpace(line)
 }
+
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	p := storetest.NewPostgres(t, "")
+	db := p.New()
+	db.Exec("CREATE TABLE kept (n int)")
+	db.Exec("CREATE UNLOGGED TABLE unlogged (n int)")
+	for n, how := range []storetest.Stop{storetest.Fast, storetest.Immediate, storetest.Crash} {
+		db.Exec("INSERT INTO kept VALUES (1)")
+		db.Exec("INSERT INTO unlogged VALUES (1)")
+		p.Stop(how)
+		if err := db.Store.Ping(t.Context()); err == nil {
+			t.Errorf("after %s something still answers", how.Name)
+		}
+		p.Start()
+		if got := storetest.Value[int](db, "SELECT count(*) FROM kept"); got != n+1 {
+			t.Errorf("after %s %d rows, want %d", how.Name, got, n+1)
+		}
+		if got := storetest.Value[int](db, "SELECT count(*) FROM unlogged"); (got == 1) != (how == storetest.Fast) {
+			t.Errorf("after %s %d rows that are unlogged, want them after fast only", how.Name, got)
+		}
+	}
+}

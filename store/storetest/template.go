@@ -33,23 +33,31 @@ func migratedTemplate() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
 	server, name := os.Getenv(databaseEnv), databaseName("template")
-	owner, password := databaseName("owner"), rand.Text()
-	if err := execute(ctx, server, "CREATE ROLE "+quote(owner)+" LOGIN PASSWORD '"+password+"'"); err != nil {
-		return "", fmt.Errorf("storetest: create the role of the tests' databases: %w", err)
+	var err error
+	if template.owner, err = createOwner(ctx, server); err != nil {
+		return "", err
 	}
-	template.owner = url.UserPassword(owner, password)
-	// An administrator made it for them, as a deployment may have to: see store.Wall.
-	if err := execute(ctx, server, "CREATE ROLE "+quote(owner+"_reader")+" ROLE "+quote(owner)); err != nil {
-		return "", fmt.Errorf("storetest: create the role that reads: %w", err)
-	}
-	if err := execute(ctx, server, "CREATE DATABASE "+quote(name)+" OWNER "+quote(owner)); err != nil {
+	if err := execute(ctx, server, "CREATE DATABASE "+quote(name)+" OWNER "+quote(template.owner.Username())); err != nil {
 		return "", fmt.Errorf("storetest: create the template: %w", err)
 	}
 	template.name = name
-	if _, err := store.Migrate(ctx, owned(server, name)); err != nil {
+	if _, err := store.Migrate(ctx, owned(server, name, template.owner)); err != nil {
 		return "", fmt.Errorf("storetest: migrate the template: %w", err)
 	}
 	return name, nil
+}
+
+// createOwner makes the role that is to own databases of tests. Where only half of it could be made, it returns it, too.
+func createOwner(ctx context.Context, server string) (*url.Userinfo, error) {
+	owner, password := databaseName("owner"), rand.Text()
+	if err := execute(ctx, server, "CREATE ROLE "+quote(owner)+" LOGIN PASSWORD '"+password+"'"); err != nil {
+		return nil, fmt.Errorf("storetest: create the role of the tests' databases: %w", err)
+	}
+	// An administrator made it for them, as a deployment may have to: see store.Wall.
+	if err := execute(ctx, server, "CREATE ROLE "+quote(owner+"_reader")+" ROLE "+quote(owner)); err != nil {
+		return url.UserPassword(owner, password), fmt.Errorf("storetest: create the role that reads: %w", err)
+	}
+	return url.UserPassword(owner, password), nil
 }
 
 // dropTemplate removes the template and its role, if they were made.
@@ -95,12 +103,12 @@ func execute(ctx context.Context, url, sql string) error {
 
 func quote(identifier string) string { return pgx.Identifier{identifier}.Sanitize() }
 
-// owned is a server's URL with another database, for the template's owner.
-func owned(server, name string) string {
+// owned is a server's URL with another database, for its owner.
+func owned(server, name string, owner *url.Userinfo) string {
 	u, err := url.Parse(server)
 	if err != nil {
 		panic("storetest: " + databaseEnv + " is not a URL") // execute has parsed it before
 	}
-	u.Path, u.User = "/"+name, template.owner
+	u.Path, u.User = "/"+name, owner
 	return u.String()
 }
