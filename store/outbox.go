@@ -67,6 +67,16 @@ func (e *UnsettledError) Error() string {
 // Unwrap is what went wrong.
 func (e *UnsettledError) Unwrap() error { return e.Err }
 
+// WriteLimitError says that a connector has begun as many writes of a kind within KeepWrites as it may. Nothing was sent.
+type WriteLimitError struct {
+	Limit      int
+	RetryAfter time.Duration
+}
+
+func (e *WriteLimitError) Error() string {
+	return fmt.Sprintf("store: the connector's %d writes of this kind in %s are used up", e.Limit, KeepWrites)
+}
+
 // UnreadableError says that a write was carried out, and that its record is not to be had: Lever does not
 // show it to this credential, or it was deleted since.
 type UnreadableError struct{ RemoteID string }
@@ -82,6 +92,7 @@ type NewWrite struct {
 	Kind        string
 	Fingerprint []byte          // of the request
 	Subject     json.RawMessage // what it is looked up by; set by who carries it out
+	Daily       int             // how many of its kind the connector may begin within KeepWrites; 0: as many as it likes
 }
 
 // Write is a row of the outbox, claimed by whoever holds it.
@@ -108,7 +119,7 @@ const writeColumns = `connector_id, key, kind, state, claim, subject, first_sent
 
 // ClaimWrite takes the write of a key, for as long as given. One that is confirmed comes as it is, with its
 // reply. One that is sent or unknown must be looked up before it is sent again. Errors: ErrNotFound (no such
-// connector), ErrWriteRunning, ErrWriteKeyTaken.
+// connector), ErrWriteRunning, ErrWriteKeyTaken, *WriteLimitError.
 func (s *Store) ClaimWrite(ctx context.Context, n NewWrite, d time.Duration) (Write, error) {
 	var w Write
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
@@ -117,11 +128,21 @@ func (s *Store) ClaimWrite(ctx context.Context, n NewWrite, d time.Duration) (Wr
 AND (state = 'failed' OR created_at < now() - $3::interval) AND (claimed_until IS NULL OR claimed_until < now())`, n.Connector, n.Key, KeepWrites); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO outbox (connector_id, key, kind, fingerprint, subject) SELECT id, $2, $3, $4, $5 FROM connectors WHERE id = $1
-ON CONFLICT DO NOTHING`, n.Connector, n.Key, n.Kind, n.Fingerprint, n.Subject); err != nil {
+		if n.Daily > 0 { // one at a time, so that each counts those before it
+			if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('leversync.writes'), hashtext($1))`, n.Connector.String()); err != nil {
+				return err
+			}
+		}
+		made, err := tx.Exec(ctx, `INSERT INTO outbox (connector_id, key, kind, fingerprint, subject) SELECT id, $2, $3, $4, $5 FROM connectors WHERE id = $1
+ON CONFLICT DO NOTHING`, n.Connector, n.Key, n.Kind, n.Fingerprint, n.Subject)
+		if err != nil {
 			return err
 		}
-		var err error
+		if n.Daily > 0 && made.RowsAffected() > 0 {
+			if err := withinDay(ctx, tx, n); err != nil {
+				return err
+			}
+		}
 		w, err = one[Write](ctx, tx, `SELECT `+writeColumns+` FROM outbox WHERE connector_id = $1 AND key = $2 FOR UPDATE`, n.Connector, n.Key)
 		switch {
 		case err != nil:
@@ -138,6 +159,30 @@ ON CONFLICT DO NOTHING`, n.Connector, n.Key, n.Kind, n.Fingerprint, n.Subject); 
 		return err
 	})
 	return w, err
+}
+
+// withinDay refuses a write that is one too many within KeepWrites. It is among those that are counted; failed ones,
+// which Lever does not have, are not.
+func withinDay(ctx context.Context, q querier, n NewWrite) error {
+	var seconds float64
+	err := q.QueryRow(ctx, `SELECT extract(epoch FROM created_at + $3::interval - now()) FROM outbox
+WHERE connector_id = $1 AND kind = $2 AND state <> 'failed' AND created_at >= now() - $3::interval AND key <> $4 ORDER BY created_at DESC OFFSET $5 LIMIT 1`,
+		n.Connector, n.Kind, KeepWrites, n.Key, n.Daily-1).Scan(&seconds)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		err = &WriteLimitError{Limit: n.Daily, RetryAfter: time.Duration(seconds * float64(time.Second))}
+	}
+	return err
+}
+
+// WritesLeft is how many writes of a kind a connector may still begin, of daily within KeepWrites.
+func (s *Store) WritesLeft(ctx context.Context, connector uuid.UUID, kind string, daily int) (int, error) {
+	var n int
+	err := s.pool.QueryRow(ctx, `SELECT count(*) FROM outbox WHERE connector_id = $1 AND kind = $2 AND state <> 'failed' AND created_at >= now() - $3::interval`,
+		connector, kind, KeepWrites).Scan(&n)
+	return max(0, daily-n), err
 }
 
 // WriteReply is the reply to a write that is confirmed. Errors: ErrWriteKeyTaken.

@@ -40,6 +40,9 @@ type Config struct {
 	// store.ErrNotFound for a connector without a credential. nil: files can't be downloaded.
 	Clients func(ctx context.Context, connector uuid.UUID) (*lever.Client, error)
 
+	// DailyCandidates is how many candidates may be written to one connector within 24 hours; 0: as many as one likes.
+	DailyCandidates int
+
 	// Writer writes to Lever; nil: nothing can be written through this process.
 	Writer Writer
 }

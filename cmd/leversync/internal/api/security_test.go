@@ -3,14 +3,20 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/leversync/leversync/lever/levertest"
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/storetest"
 	"github.com/leversync/leversync/store/unified"
@@ -205,5 +211,79 @@ func TestBodyLimits(t *testing.T) {
 	}
 	if n := d.fake.CallsBy()["/opportunities"]; n != 0 {
 		t.Errorf("Lever was asked %d times; want never", n)
+	}
+}
+
+// A connector is given so many candidates a day and no more; what was written before is answered all the same, and
+// what Lever refused does not count.
+func TestDailyLimit(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, func(c *Config) { c.DailyCandidates = 3 })
+	send := func(n int) answer {
+		return d.post(candidatesPath, d.person(n), "X-Idempotency-Key", fmt.Sprint("key ", n))
+	}
+	if _, err := d.fake.Inject(levertest.Fault{Match: "^POST ", Kind: levertest.FaultStatus, Status: 400, Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int{422, 200, 200, 200} {
+		a := send(i)
+		if a.status != want || want == 200 && (a.header.Get("X-DailyLimit-Limit") != "3" || a.header.Get("X-DailyLimit-Remaining") != fmt.Sprint(3-i)) {
+			t.Errorf("candidate %d: %d %v %s; want %d, of 3 a day %d left", i, a.status, a.header, a.body, want, 3-i)
+		}
+	}
+	sent := d.fake.CallsBy()["/opportunities"]
+	a := send(4)
+	after, _ := strconv.Atoi(a.header.Get("Retry-After"))
+	reset, _ := strconv.ParseInt(a.header.Get("X-DailyLimit-Reset"), 10, 64)
+	if a.status != 429 || after < 86_000 || after > 86_400 || reset < time.Now().Unix()+86_000 || a.header.Get("X-DailyLimit-Remaining") != "0" || !strings.Contains(string(a.body), "24 hours") {
+		t.Errorf("one too many: %d %v %s; want 429, and to come back in a day", a.status, a.header, a.body)
+	}
+	if n := d.fake.CallsBy()["/opportunities"]; n != sent {
+		t.Errorf("Lever was asked %d times more; want never", n-sent)
+	}
+	if a := send(1); a.status != 200 {
+		t.Errorf("a candidate that was written, asked for again: %d %s; want its answer", a.status, a.body)
+	}
+	d.db.Exec(`UPDATE outbox SET created_at = now() - interval '23 hours 59 minutes' WHERE key = 'key 1'`)
+	a = send(4)
+	if after, _ := strconv.Atoi(a.header.Get("Retry-After")); a.status != 429 || after < 1 || after > 60 {
+		t.Errorf("one too many, a minute before the first is a day old: %d, Retry-After %d; want 429 and up to a minute", a.status, after)
+	}
+	d.db.Exec(`UPDATE outbox SET created_at = now() - interval '24 hours 1 minute' WHERE key = 'key 1'`)
+	if a := send(4); a.status != 200 {
+		t.Errorf("a day after the first: %d %s; want 200", a.status, a.body)
+	}
+	// Another connector has its own; notes and files are not counted.
+	c, token := d.newConnector()
+	d.seed(c)
+	d.conn, d.token = c, token
+	if a := d.post(candidatesPath, d.person(9)); a.status != 200 {
+		t.Errorf("another connector's first: %d %s; want 200", a.status, a.body)
+	}
+}
+
+// Many at once are counted one by one.
+func TestDailyLimitAtOnce(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	var wg sync.WaitGroup
+	var taken, refused atomic.Int64
+	for i := range 20 {
+		wg.Go(func() {
+			_, err := e.db.Store.ClaimWrite(t.Context(), store.NewWrite{Connector: e.conn.ID, Key: fmt.Sprint(i), Kind: store.WriteCandidate, Fingerprint: []byte{1}, Subject: []byte("{}"), Daily: 7}, time.Minute)
+			var l *store.WriteLimitError
+			switch {
+			case err == nil:
+				taken.Add(1)
+			case errors.As(err, &l):
+				refused.Add(1)
+			default:
+				t.Errorf("ClaimWrite: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if taken.Load() != 7 || refused.Load() != 13 {
+		t.Errorf("of 20 at once, %d were taken and %d refused; want 7 and 13", taken.Load(), refused.Load())
 	}
 }

@@ -181,6 +181,9 @@ func writeError(err error, endpoint string) error {
 	case errors.Is(err, lever.ErrUpload):
 		return invalid("body", "file_content", "value_error", "Lever takes files of 1 byte to 30 MB", nil)
 	}
+	if l, ok := errors.AsType[*store.WriteLimitError](err); ok {
+		return dailyLimit(l)
+	}
 	if _, ok := errors.AsType[*store.UnreadableError](err); ok {
 		return refuse(http.StatusBadGateway, "Lever has taken it, but does not show the new record to the connector's credential")
 	}
@@ -212,6 +215,15 @@ func writeError(err error, endpoint string) error {
 		e.refusal = invalid("body", "data", "integration_error", "Lever refused the request: see integration_response", nil)
 	}
 	return e
+}
+
+// dailyLimit is a 429 that tells the day's limit from the minute's.
+func dailyLimit(l *store.WriteLimitError) error {
+	seconds := max(1, int(math.Ceil(l.RetryAfter.Seconds())))
+	return huma.ErrorWithHeaders(refuse(http.StatusTooManyRequests, fmt.Sprintf("This connector's %d candidates within 24 hours are used up: nothing was written", l.Limit)), http.Header{
+		"Retry-After": {strconv.Itoa(seconds)}, "X-DailyLimit-Limit": {strconv.Itoa(l.Limit)}, "X-DailyLimit-Remaining": {"0"},
+		"X-DailyLimit-Reset": {strconv.FormatInt(time.Now().Unix()+int64(seconds), 10)},
+	})
 }
 
 func unsettledSentence(u *store.UnsettledError) string {

@@ -3,11 +3,13 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/leversync/leversync/lever"
+	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/unified"
 )
 
@@ -16,7 +18,7 @@ const maxBody = 1 << 20
 
 func registerCreateCandidate(s *server, op huma.Operation) {
 	op = s.answers(withBody(op, maxBody), http.StatusOK, "The candidate, which can be read from now on, as can its application.", s.schemaOf(Candidate{}))
-	register(s, op, func(ctx context.Context, in *WriteHeaders) (*writeOutput, error) {
+	register(s, op, func(ctx context.Context, in *WriteHeaders) (*candidateOutput, error) {
 		writer, err := s.writer()
 		if err != nil {
 			return nil, err
@@ -33,13 +35,32 @@ func registerCreateCandidate(s *server, op huma.Operation) {
 			return nil, err
 		}
 		w := newWrite(connectorOf(ctx).ID, op.OperationID, in.Key, bodyOf(ctx))
+		w.Daily = s.cfg.DailyCandidates
 		reply, err := writer.CreateCandidate(ctx, w, c.performAs, c.opportunity, c.options)
 		if err != nil {
 			return nil, unwritten(w, err, "POST /opportunities")
 		}
-		return written(w, reply, *f.ignored), nil
+		done := written(w, reply, *f.ignored)
+		out := &candidateOutput{ContentType: done.ContentType, Key: done.Key, Ignored: done.Ignored, Body: done.Body}
+		if w.Daily > 0 {
+			left, err := s.cfg.Store.WritesLeft(ctx, w.Connector, store.WriteCandidate, w.Daily)
+			if err == nil { // else it is not said: the candidate was written
+				out.DailyLimit, out.DailyRemaining = strconv.Itoa(w.Daily), strconv.Itoa(left)
+			}
+		}
+		return out, nil
 	})
 	s.documentBody(op, s.candidateSchema())
+}
+
+// candidateOutput is the answer to a candidate that was written: a writeOutput, and how many more there may be.
+type candidateOutput struct {
+	ContentType    string `header:"Content-Type"`
+	Key            string `header:"X-Idempotency-Key" doc:"The key of this write, also where the request gave none."`
+	Ignored        string `header:"X-Ignored-Fields" doc:"Fields of the body that Lever has no place for, or that are unknown, separated by commas."`
+	DailyLimit     string `header:"X-DailyLimit-Limit" doc:"How many candidates may be written to this connector within 24 hours."`
+	DailyRemaining string `header:"X-DailyLimit-Remaining" doc:"How many of them are left."`
+	Body           []byte
 }
 
 // newCandidate is a candidate in Lever's words.

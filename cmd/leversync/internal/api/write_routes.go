@@ -22,7 +22,8 @@ func writes() []Route {
 		{Method: http.MethodPost, Path: ats + "candidates", ID: "create-candidate", Tag: "Candidates", Scope: store.KeyWrite, Token: true,
 			Summary: "Create a candidate in Lever", Errors: []int{409, 413, 502}, register: registerCreateCandidate,
 			Description: idempotency + " Lever makes a new opportunity of it, of the person whom it knows by an e-mail address, if there is one. Fields that Lever " +
-				"has no place for are ignored, and named in X-Ignored-Fields. What Lever refuses comes back with its status and words."},
+				"has no place for are ignored, and named in X-Ignored-Fields. What Lever refuses comes back with its status and words. " +
+				"How many a connector may be given within 24 hours is a setting: X-DailyLimit-Remaining says what is left, and one too many is a 429 with Retry-After."},
 		{Method: http.MethodPost, Path: ats + "candidates/{candidate_id}/attachments", ID: "create-candidate-attachment", Tag: "Candidates", Scope: store.KeyWrite, Token: true,
 			Summary: "Upload a file for a candidate", Description: idempotency + " It goes to the candidate's opportunity that is open and was touched last.",
 			Errors: []int{404, 409, 413, 502}, register: registerAttachment},

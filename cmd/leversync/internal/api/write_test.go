@@ -26,7 +26,7 @@ type desk struct {
 	fake *levertest.Server
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t *testing.T, set ...func(*Config)) *desk {
 	t.Helper()
 	fake := levertest.New(levertest.Config{Seed: 60, Opportunities: 40, RatePerSecond: -1})
 	t.Cleanup(fake.Close)
@@ -39,6 +39,9 @@ func newDesk(t *testing.T) *desk {
 	d.env = newEnv(t, func(c *Config) {
 		w := worker.New(worker.Config{Store: c.Store, Redis: c.Redis, LeverURL: url + "/v1", Log: c.Log, RateLimit: 1e6})
 		c.Writer = worker.NewWriter(w, worker.WriterConfig{Settle: time.Nanosecond})
+		for _, f := range set {
+			f(c)
+		}
 	})
 	d.lever = url + "/v1"
 	d.seed(d.conn)

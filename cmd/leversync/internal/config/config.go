@@ -52,6 +52,8 @@ type Config struct {
 
 	OperatorPassword Secret // "": made at the first start
 
+	DailyCandidates int // written to one connector within 24 hours; 0: any number
+
 	MetricsAddr       string // host:port; "": the metrics are at Addr
 	MetricsConnectors int    // how many /metrics shows one by one
 
