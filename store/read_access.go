@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,10 +48,10 @@ const RecognizedFor = time.Second
 // process changes holds at once. The connector is as it was then.
 func (s *Store) Recognize(ctx context.Context, key, token string) (Caller, error) {
 	id := sha256.Sum256([]byte(key + "\n" + token))
-	if c, ok := s.callers.get(id, time.Now()); ok {
+	began := time.Now()
+	if c, ok := s.callers.get(id, began); ok {
 		return c, nil
 	}
-	began := time.Now()
 	c, err := s.Authorize(ctx, key, token)
 	if err == nil && c.Connector != nil {
 		s.callers.put(id, c, began.Add(RecognizedFor))
@@ -64,28 +65,37 @@ const maxCallers = 10_000
 // callers remembers who has asked lately, by the hash of key and token. Safe for concurrent use.
 type callers struct {
 	mu sync.RWMutex
-	m  map[[sha256.Size]byte]recognized
+	m  map[[sha256.Size]byte]*recognized
 }
 
 type recognized struct {
 	Caller
 	until time.Time
+	asked atomic.Bool // somebody asks anew
 }
 
+// get is who that is, while it is remembered. In the second half of that time one of those who ask is told that it is
+// not, so that it is learnt anew before all who ask at the moment of its end would have to.
 func (c *callers) get(id [sha256.Size]byte, now time.Time) (Caller, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	r, ok := c.m[id]
-	return r.Caller, ok && now.Before(r.until)
+	switch {
+	case !ok || !now.Before(r.until):
+		return Caller{}, false
+	case r.until.Sub(now) < RecognizedFor/2 && !r.asked.Swap(true):
+		return Caller{}, false
+	}
+	return r.Caller, true
 }
 
 func (c *callers) put(id [sha256.Size]byte, who Caller, until time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.m == nil || len(c.m) >= maxCallers {
-		c.m = map[[sha256.Size]byte]recognized{}
+		c.m = map[[sha256.Size]byte]*recognized{}
 	}
-	c.m[id] = recognized{who, until}
+	c.m[id] = &recognized{Caller: who, until: until}
 }
 
 func (c *callers) forget() {

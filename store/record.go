@@ -26,12 +26,27 @@ type Record struct {
 	Raw        json.RawMessage // nil: not asked for, or none
 
 	fields []readField
-	values [][]byte // of fields, in Postgres's binary form; nil is null
-	size   int
+	kept   []byte  // the columns, in Postgres's binary form, one behind the other
+	ends   []int32 // where each ends in it; one that is null has its end below zero, less one
 }
 
 // Size is about how many bytes the record's content has.
-func (r *Record) Size() int { return r.size }
+func (r *Record) Size() int { return len(r.kept) }
+
+// column is what a column holds; nil is null.
+func (r *Record) column(i int) []byte {
+	end, start := r.ends[i], int32(0)
+	if end < 0 {
+		return nil
+	}
+	if i > 0 {
+		start = max(r.ends[i-1], -r.ends[i-1]-1)
+	}
+	return r.kept[start:end:end]
+}
+
+// value is what a field holds; nil is null.
+func (r *Record) value(field int) []byte { return r.column(envelopeColumns + field) }
 
 // Position is the record's place in its list.
 func (r *Record) Position() Position { return Position{At: r.ModifiedAt, ID: r.ID} }
@@ -49,7 +64,7 @@ func Field(sc unified.Scope, name string) int {
 // AppendField appends a field to a JSON text: null, a string, a number, a boolean, a time as unified.TimeLayout, an
 // id, or a list of texts, ids or objects.
 func (r *Record) AppendField(b []byte, field int) []byte {
-	v := r.values[field]
+	v := r.value(field)
 	if v == nil {
 		return append(b, "null"...)
 	}
@@ -73,7 +88,7 @@ func (r *Record) Body() json.RawMessage {
 
 // Related are the ids that a field holds: of one relation, or of a list.
 func (r *Record) Related(field int) []uuid.UUID {
-	v := r.values[field]
+	v := r.value(field)
 	switch {
 	case v == nil:
 		return nil
@@ -98,22 +113,23 @@ func collect(rows pgx.Rows, r *reader) ([]Record, error) {
 		for _, v := range from {
 			size += len(v)
 		}
-		kept, values := make([]byte, 0, size), make([][]byte, len(from))
+		// A slice for each column would be most of what a page takes, and all of it is looked through by each collection.
+		rec := Record{fields: r.fields, kept: make([]byte, 0, size), ends: make([]int32, len(from))}
 		for i, v := range from {
 			if v == nil {
+				rec.ends[i] = -int32(len(rec.kept)) - 1
 				continue
 			}
 			v, err := toBinary(rows, about[i], v)
 			if err != nil {
 				return nil, err
 			}
-			kept = append(kept, v...)
-			values[i] = kept[len(kept)-len(v) : len(kept) : len(kept)]
+			rec.kept = append(rec.kept, v...)
+			rec.ends[i] = int32(len(rec.kept))
 		}
-		rec := Record{ID: uuid.UUID(values[0]), RemoteID: string(values[1]), ModifiedAt: moment(values[2]), Raw: values[4],
-			fields: r.fields, values: values[envelopeColumns:], size: size}
-		if values[3] != nil {
-			at := moment(values[3])
+		rec.ID, rec.RemoteID, rec.ModifiedAt, rec.Raw = uuid.UUID(rec.column(0)), string(rec.column(1)), moment(rec.column(2)), rec.column(4)
+		if v := rec.column(3); v != nil {
+			at := moment(v)
 			rec.DeletedAt = &at
 		}
 		out = append(out, rec)

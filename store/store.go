@@ -26,6 +26,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -43,6 +44,9 @@ type Config struct {
 	URL string
 	// MaxConns bounds the pool; 0 means 16. Connections are dear, goroutines are not: this is the bound.
 	MaxConns int32
+	// MaxReads bounds how many reads by a connector's token run at once; 0 means twice the processors. More of them than
+	// Postgres has processors for take no less time in all: each only takes longer, and the slowest much longer.
+	MaxReads int
 	// Keys seal credentials; the first seals, all open. Empty is fine where no credential is touched.
 	Keys *Keyring
 	// StatementTimeout ends a statement that hangs; 0 means one minute.
@@ -58,6 +62,7 @@ type Store struct {
 	pool     *pgxpool.Pool
 	keys     *Keyring
 	leaseFor time.Duration
+	reads    chan struct{} // one for each read that runs: first come, first served
 
 	failpoint func(point string, connector uuid.UUID, of string) // nil outside of tests
 	callers   callers
@@ -84,6 +89,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.LeaseFor == 0 {
 		c.LeaseFor = DefaultLease
 	}
+	if c.MaxReads == 0 {
+		c.MaxReads = 2 * runtime.GOMAXPROCS(0)
+	}
 	rp := pc.ConnConfig.RuntimeParams
 	rp["search_path"] = searchPath
 	rp["application_name"] = "leversync"
@@ -100,7 +108,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: connect: %w", err)
 	}
-	return &Store{pool: pool, keys: c.Keys, leaseFor: c.LeaseFor, failpoint: c.Failpoint}, nil
+	return &Store{pool: pool, keys: c.Keys, leaseFor: c.LeaseFor, reads: make(chan struct{}, c.MaxReads), failpoint: c.Failpoint}, nil
 }
 
 // redactParse drops what pgx says of the connection string: it may hold the password.

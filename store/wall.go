@@ -44,8 +44,14 @@ const (
 )
 
 // behind runs what fn queues in one transaction and one round trip, in which Postgres shows one connector's rows
-// alone, whatever the statements forget to say. All that a connector's token reads goes this way.
+// alone, whatever the statements forget to say. All that a connector's token reads goes this way, a few at a time.
 func (s *Store) behind(ctx context.Context, connector uuid.UUID, fn func(*pgx.Batch)) error {
+	select {
+	case s.reads <- struct{}{}:
+		defer func() { <-s.reads }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	return s.sendBehind(ctx, s.pool, connector, fn)
 }
 
