@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -132,5 +134,41 @@ func TestRecognize(t *testing.T) {
 		if got, err := db.Store.Recognize(t.Context(), key, token); err == nil && got.Connector != nil {
 			t.Errorf("Recognize after %s = %+v; want no connector", name, got)
 		}
+	}
+}
+
+// TestRecognizeAsksAhead holds that of many who ask one learns anew who they are, before it is forgotten.
+func TestRecognizeAsksAhead(t *testing.T) {
+	t.Parallel()
+	db, now := storetest.New(t), time.Now()
+	for after, want := range map[time.Duration]int{0: 0, store.RecognizedFor / 3: 0, store.RecognizedFor * 2 / 3: 1, store.RecognizedFor: 9, time.Hour: 9} {
+		if got := store.RememberedFor(db.Store, now, now.Add(after), 9); got != want {
+			t.Errorf("of 9 who ask after %v, %d ask Postgres; want %d", after, got, want)
+		}
+	}
+}
+
+// TestReadsTakeTurns holds that a read waits while as many run as may, and no longer than its caller does.
+func TestReadsTakeTurns(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c := linked(t, db)
+	q := store.ReadQuery{Connector: c.ID, Scope: unified.Tags, Limit: 1}
+	end := store.TakeReads(db.Store)
+	ctx, cancel := context.WithCancel(t.Context())
+	read := make(chan error, 2)
+	for _, ctx := range []context.Context{ctx, t.Context()} {
+		go func() {
+			_, err := db.Store.Page(ctx, q)
+			read <- err
+		}()
+	}
+	cancel()
+	if err := <-read; !errors.Is(err, context.Canceled) {
+		t.Errorf("a read whose caller went = %v; want context.Canceled", err)
+	}
+	end()
+	if err := <-read; err != nil {
+		t.Errorf("a read that waited = %v", err)
 	}
 }

@@ -52,7 +52,7 @@ func (a *app) store(ctx context.Context, cfg config.Config) (*store.Store, error
 
 // anyStore is store, whatever the schema.
 func (a *app) anyStore(ctx context.Context, cfg config.Config) (*store.Store, error) {
-	s, err := store.Open(ctx, store.Config{URL: cfg.DatabaseURL.Reveal(), MaxConns: int32(cfg.DBConns), Keys: cfg.Keyring})
+	s, err := store.Open(ctx, store.Config{URL: cfg.DatabaseURL.Reveal(), MaxConns: int32(cfg.DBConns), MaxReads: cfg.DBReads, Keys: cfg.Keyring})
 	if err != nil {
 		return nil, err
 	}

@@ -64,6 +64,7 @@ type Config struct {
 	RateLimit    float64 // calls a second per connector
 	Concurrency  int     // tasks at a time
 	DBConns      int
+	DBReads      int // 0: twice the processors
 	StartTimeout time.Duration
 
 	LogLevel  slog.Level
