@@ -38,6 +38,7 @@ const (
 	childPointEnv = "LEVERSYNC_TEST_FAILPOINT" // "point stream": where it ends as by a crash; the stream "*" is any
 	childWholeEnv = "LEVERSYNC_TEST_WHOLE"     // set: it schedules, too
 	childRoleEnv  = "LEVERSYNC_TEST_ROLE"      // what else than a worker it is to be: see childRoles
+	heapEnv       = "LEVERSYNC_BENCH_HEAP"     // set: it tells of its live heap
 	profileEnv    = "LEVERSYNC_BENCH_PROFILE"  // a folder: what a child spends its CPU on is written there, by its name
 	childTimeout  = 60 * time.Second           // for starting and for ending; generous, for a busy machine
 )
@@ -108,6 +109,10 @@ func childMain() error {
 	if err := w.Start(); err != nil {
 		return err
 	}
+	var heap heapWatch
+	if os.Getenv(heapEnv) != "" {
+		heap.start()
+	}
 	var roles sync.WaitGroup
 	if os.Getenv(childWholeEnv) != "" {
 		roles.Go(func() {
@@ -118,7 +123,9 @@ func childMain() error {
 	<-ctx.Done()
 	roles.Wait()
 	w.Shutdown()
-	return json.NewEncoder(os.Stdout).Encode(map[string]int64{"fenced": w.Metrics().Fenced.Load(), "calls": w.Metrics().Calls.Load()})
+	early, late, most := heap.stop()
+	return json.NewEncoder(os.Stdout).Encode(map[string]int64{"fenced": w.Metrics().Fenced.Load(), "calls": w.Metrics().Calls.Load(),
+		"live_early": early, "live_late": late, "live_max": most})
 }
 
 // doom ends this process at the point of spec as a crash would; nil where there is none.
@@ -144,6 +151,7 @@ type child struct {
 	exited chan struct{} // closed once it has ended
 
 	mu      sync.Mutex
+	peak    int64 // the most that it had resident, in bytes; known once term has ended it
 	log     bytes.Buffer
 	answers map[string]int64 // its counters, when it ended in good order
 	killed  bool
@@ -250,6 +258,9 @@ func (c *child) term() time.Duration {
 	c.t.Helper()
 	c.killed = true
 	began := time.Now()
+	if _, err := os.Stat("/proc/self/status"); err == nil {
+		c.peak = peakOf(c.t, c.pid())
+	}
 	c.signal(syscall.SIGTERM)
 	select {
 	case <-c.exited:
