@@ -108,6 +108,13 @@ RETURNING `+streamColumns, connector, stream, owner, s.leaseFor, limit)
 	return l, st, nil
 }
 
+// LeasesHeld counts the leases of a connector that hold now.
+func (s *Store) LeasesHeld(ctx context.Context, connector uuid.UUID) (int, error) {
+	var n int
+	err := s.pool.QueryRow(ctx, `SELECT count(*) FROM streams WHERE connector_id = $1 AND lease_until > now()`, connector).Scan(&n)
+	return n, err
+}
+
 // Renew keeps the lease for another Config.LeaseFor, or returns ErrFenced.
 func (s *Store) Renew(ctx context.Context, l Lease) error {
 	tag, err := s.pool.Exec(ctx, `UPDATE streams SET lease_until = now() + $4 WHERE connector_id = $1 AND stream = $2 AND fence = $3 AND lease_until IS NOT NULL`,

@@ -229,9 +229,9 @@ func (r *childRun) read(ctx context.Context) error {
 		select {
 		case res := <-p.results:
 			p.flying--
-			if err := p.take(ctx, res); err != nil {
-				return err
-			}
+			p.take(res)
+		case <-p.held:
+			p.held = nil
 		case w := <-p.written:
 			if err := p.wrote(w); err != nil {
 				return err

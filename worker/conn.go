@@ -21,6 +21,7 @@ type conn struct {
 
 	mu      sync.Mutex
 	latency float64 // seconds a call, smoothed
+	calls   int     // that it was learnt from, up to ten
 }
 
 // conn returns the connector's, made anew when its credential or its rate changed.
@@ -67,19 +68,24 @@ func (w *Worker) conn(ctx context.Context, c store.Connector) (*conn, error) {
 	return k, nil
 }
 
+// observe learns from a call: the mean of the first ten, then a tenth of what is new. A process that takes over from
+// another knows after one call how wide to go.
 func (k *conn) observe(c lever.Call) {
 	k.mu.Lock()
-	k.latency += 0.1 * (min(c.Duration.Seconds(), 10) - k.latency)
+	k.calls = min(k.calls+1, 10)
+	k.latency += (min(c.Duration.Seconds(), 10) - k.latency) / float64(k.calls)
 	k.mu.Unlock()
 }
 
-// width is how many calls must be under way to use the whole budget, and how many leases the connector may
-// hold: rate × latency, and one more.
+// width is how many calls must be under way to use the whole budget: rate × latency, and one more.
 func (k *conn) width() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return min(int(math.Ceil(k.rate*k.latency))+1, 32)
 }
+
+// leases is how many the connector may hold.
+func (k *conn) leases() int { return max(k.width(), 2) }
 
 // tokens renews a connector's OAuth token, one caller at a time however many processes ask.
 type tokens struct {

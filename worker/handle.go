@@ -19,6 +19,8 @@ import (
 // handle runs one sync task. See the package comment for a task's life.
 func (w *Worker) handle(ctx context.Context, t *asynq.Task) error {
 	w.metrics.Tasks.Add(1)
+	w.active.Add(1)
+	defer w.active.Add(-1)
 	err := w.sync(ctx, t)
 	if err != nil && !errors.Is(err, asynq.SkipRetry) {
 		w.log.WarnContext(ctx, "task failed, and is tried again", "error", err)
@@ -151,6 +153,9 @@ func (w *Worker) later(ctx context.Context, c store.Connector, sc unified.Scope,
 	return err
 }
 
+// taskMargin is how long before the end of its time a task hands the rest on at the latest.
+const taskMargin = 30 * time.Second
+
 // run takes the stream's lease and runs a slice of it, for sc. Its errors: *yield when there is more to do, ErrHeld,
 // ErrCapped, ErrFenced, errEnded, and what Postgres says.
 func (w *Worker) run(ctx context.Context, c store.Connector, st *stream, sc unified.Scope, due time.Time) error {
@@ -161,16 +166,20 @@ func (w *Worker) run(ctx context.Context, c store.Connector, st *stream, sc unif
 	if err != nil {
 		return err
 	}
-	lease, state, err := w.store.Acquire(ctx, c.ID, st.name, w.owner, max(k.width(), 2))
+	lease, state, err := w.store.Acquire(ctx, c.ID, st.name, w.owner, k.leases())
 	if err != nil {
 		return err
 	}
 	w.store.Failpoint(store.PointAcquired, c.ID, st.name)
+	until := time.Now().Add(w.cfg.Slice)
 	s := &slice{
-		w: w, conn: k, connector: c, stream: st, lease: lease, state: state,
-		until: time.Now().Add(w.cfg.Slice),
-		rec:   &recorder{connector: c.ID, stream: st.name, attempt: state.Failures + 1},
-		log:   w.log.With("connector_id", c.ID, "stream", st.name, "fence", lease.Fence),
+		w: w, conn: k, connector: c, stream: st, lease: lease, state: state, until: until, last: until,
+		rec: &recorder{connector: c.ID, stream: st.name, attempt: state.Failures + 1},
+		log: w.log.With("connector_id", c.ID, "stream", st.name, "fence", lease.Fence),
+	}
+	if end, ok := ctx.Deadline(); ok { // the task's: what is under way then has to be written still
+		s.last = end.Add(-taskMargin)
+		s.until = earlier(s.until, s.last)
 	}
 	// Read under the lease: whoever turns a scope on or off takes it back.
 	if err := s.readScopes(ctx); err != nil {
@@ -200,8 +209,8 @@ func (w *Worker) run(ctx context.Context, c store.Connector, st *stream, sc unif
 		return errors.Join(err, rerr)
 	}
 	w.store.Failpoint(store.PointReleased, c.ID, st.name)
-	if err == nil {
-		w.wakeDependents(bg, c, st)
+	if err == nil || errors.Is(err, errEnded) {
+		w.wakeWaiters(bg, c, st)
 	}
 	return err
 }
@@ -267,13 +276,13 @@ func (s *slice) begin(ctx context.Context) error {
 	return nil
 }
 
-// wakeDependents makes tasks for scopes that waited for this stream.
-func (w *Worker) wakeDependents(ctx context.Context, c store.Connector, st *stream) {
+// wakeWaiters makes tasks for scopes whose own found this stream held, and ended.
+func (w *Worker) wakeWaiters(ctx context.Context, c store.Connector, st *stream) {
 	scopes, err := w.store.Scopes(ctx, c.ID)
 	if err != nil {
 		return // the reconciler will
 	}
-	for _, d := range st.dependents() {
+	for _, d := range st.waiters() {
 		for _, sc := range scopes {
 			if slices.Contains(d.scopes, unified.Scope(sc.Scope)) && sc.Enabled && sc.RequestedAt != nil {
 				err := w.queue.Enqueue(ctx, task.Sync{ConnectorID: c.ID, Scope: sc.Scope, DueAt: sc.RequestedAt}, task.Options{})

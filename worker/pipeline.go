@@ -22,9 +22,10 @@ type pipeline struct {
 	group   []result
 	oldest  time.Time // of the group
 	written chan written
-	writing int   // results being written
-	empty   bool  // Postgres had no more when last asked
-	stop    error // no more is begun: why
+	writing int              // results being written
+	empty   bool             // Postgres had no more when last asked
+	held    <-chan time.Time // while the budget is a moment away, no more is begun either
+	stop    error            // no more is begun: why
 }
 
 type written struct {
@@ -45,7 +46,7 @@ func (p *pipeline) feed(ctx context.Context) error {
 		}
 		p.queue, p.empty = append(p.queue, more...), len(more) == 0
 	}
-	for p.stop == nil && len(p.queue) > 0 && p.flying < width && p.flying+len(p.group)+p.writing < batchSize {
+	for p.stop == nil && p.held == nil && len(p.queue) > 0 && p.flying < width && p.flying+len(p.group)+p.writing < batchSize {
 		j := p.queue[0]
 		p.queue = p.queue[1:]
 		if p.flags.Forbidden&j.kind.bit != 0 {
@@ -110,27 +111,26 @@ func (p *pipeline) fetch(ctx context.Context, j job) (res result) {
 	return res
 }
 
-// take puts a result into the group, or back into the queue when the budget is a moment away. Its error
-// ends the run at once.
-func (p *pipeline) take(ctx context.Context, res result) error {
+// take puts a result into the group, or back into the queue when the budget is a moment away.
+func (p *pipeline) take(res result) {
 	err := p.verdict(res)
 	if err == nil {
 		if len(p.group) == 0 {
 			p.oldest = time.Now()
 		}
 		p.group = append(p.group, res)
-		return nil
+		return
 	}
 	p.rec.put(res.calls)
 	var wait *yield
 	if errors.As(err, &wait) && wait.after <= shortWait && p.stop == nil {
 		p.queue = append([]job{res.job}, p.queue...)
-		return sleep(ctx, wait.after)
+		p.held = time.After(wait.after)
+		return
 	}
 	if p.stop == nil || !errors.As(err, &wait) {
 		p.stop = err
 	}
-	return nil
 }
 
 // flush begins to write the group if it is due and nothing is being written, and reports whether it did.

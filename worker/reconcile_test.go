@@ -1,13 +1,19 @@
 package worker_test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/hibiken/asynq"
 
 	"github.com/leversync/leversync/lever/levertest"
 	"github.com/leversync/leversync/store/storetest"
 	"github.com/leversync/leversync/store/unified"
 	"github.com/leversync/leversync/worker"
+	"github.com/leversync/leversync/worker/task"
 )
 
 // TestARunOfAStreamThatOnlyOthersNeedIsWoken: with reject-reasons off, the archive reasons are still read, for
@@ -27,4 +33,54 @@ func TestARunOfAStreamThatOnlyOthersNeedIsWoken(t *testing.T) {
 	}
 	e.startWorker(worker.Config{})
 	waitIdle(e)
+}
+
+// TestAScopeThatFoundAnotherListHeldIsWoken: the task of candidates comes while another worker reads the archive
+// reasons, and ends. The end of that list brings it back, without the reconciler; so it does where only the children
+// are on, which wait for the opportunities, which wait for the reasons.
+func TestAScopeThatFoundAnotherListHeldIsWoken(t *testing.T) {
+	t.Parallel()
+	for _, sc := range []unified.Scope{unified.Candidates, unified.Offers} {
+		t.Run(string(sc), func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t, levertest.Config{Seed: 44, Opportunities: 20, RatePerSecond: -1}, fast, unified.RejectReasons, sc)
+			release := make(chan struct{})
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/archive_reasons") {
+					<-release
+				}
+				e.lever.ServeHTTP(w, r)
+			}))
+			t.Cleanup(srv.Close)
+			e.url = srv.URL + "/v1"
+			e.startWorker(worker.Config{})
+			inspector := asynq.NewInspectorFromRedisClient(e.rdb)
+			gone := func(active, processed int) func() bool {
+				return func() bool {
+					q, err := inspector.GetQueueInfo(task.QueueSync)
+					return err == nil && q.Active == active && q.Pending == 0 && q.Processed == processed
+				}
+			}
+			e.request(unified.RejectReasons)
+			e.until("the archive reasons are being read", time.Minute, func() bool {
+				return storetest.Value[int](e.db, `SELECT count(*) FROM streams WHERE stream = 'archive-reasons' AND run_id IS NOT NULL`) == 1
+			})
+			e.request(sc)
+			e.until("the second task has come and gone", time.Minute, gone(1, 1))
+			close(release)
+			e.served(time.Minute)
+		})
+	}
+}
+
+// request asks for a scope as the scheduler does.
+func (e *env) request(sc unified.Scope) {
+	e.t.Helper()
+	at, err := e.db.Store.Request(e.t.Context(), e.conn.ID, []unified.Scope{sc}, time.Time{})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	if err := e.queue.Enqueue(e.t.Context(), task.Sync{ConnectorID: e.conn.ID, Scope: string(sc), DueAt: &at}, task.Options{}); err != nil {
+		e.t.Fatal(err)
+	}
 }

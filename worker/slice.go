@@ -27,7 +27,8 @@ type slice struct {
 	state     store.Stream // as the lease was taken
 	enabled   map[unified.Scope]bool
 	fresh     map[unified.Scope]bool // of those, the ones that were turned on since they were last read
-	until     time.Time              // when to hand the rest on
+	until     time.Time              // when to hand the rest on, unless nobody waits
+	last      time.Time              // when to hand it on in any case
 	rec       *recorder
 	log       *slog.Logger
 	writing   atomic.Int32 // transactions under way
@@ -42,7 +43,39 @@ type yield struct {
 func (y *yield) Error() string { return fmt.Sprintf("worker: to go on in %s: %s", y.after, y.reason) }
 
 // over reports whether the slice should stop at the next page.
-func (s *slice) over() bool { return s.w.draining() || time.Now().After(s.until) }
+func (s *slice) over() bool {
+	return s.w.draining() || time.Now().After(s.until) && !s.prolong()
+}
+
+// prolong begins another slice in place, where handing the rest on would serve nobody and leave the budget unused
+// until its calls have come back and a successor has begun: while slots are free, the connector has leases to spare,
+// and it is as it was when the slice began.
+func (s *slice) prolong() bool {
+	if int(s.w.active.Load()) >= s.w.cfg.Concurrency || !time.Now().Before(s.last) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c, err := s.w.store.Connector(ctx, s.connector.ID)
+	if err != nil || c.Status != "COMPLETE" || c.Paused {
+		return false
+	}
+	if k, err := s.w.conn(ctx, c); err != nil || k != s.conn {
+		return false
+	}
+	if held, err := s.w.store.LeasesHeld(ctx, c.ID); err != nil || held >= s.conn.leases() {
+		return false
+	}
+	s.until = earlier(time.Now().Add(s.w.cfg.Slice), s.last)
+	return true
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
 
 // client is Lever, for this connector.
 func (s *slice) client() *lever.Client { return s.conn.client }

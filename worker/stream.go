@@ -66,6 +66,17 @@ func (s *stream) dependents() []*stream {
 	return out
 }
 
+// waiters are the streams that s comes before: those that need it or want it, and those that come after them.
+func (s *stream) waiters() []*stream {
+	var out []*stream
+	for _, d := range streams {
+		if d != s && slices.Contains(StreamsOf(d.scopes), s.name) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
 // StreamsOf names the streams that feed the scopes, and those that they need: what a full sync of the
 // scopes reads again.
 func StreamsOf(scopes []unified.Scope) []string {

@@ -36,7 +36,7 @@ type Config struct {
 
 	RateLimit    float64       // calls a second per connector; 0: 10
 	Concurrency  int           // tasks at a time; 0: 64. They are goroutines: the pool of connections is the bound
-	Slice        time.Duration // a task hands the rest on after this; 0: 45 s
+	Slice        time.Duration // a task hands the rest on after this, unless nobody waits for its slot; 0: 45 s
 	FullInterval time.Duration // how old the last full traversal of a list may be; 0: 24 h
 	SweepPeriod  time.Duration // within which every opportunity's children are read again; 0: 7 days
 	DeleteBrake  float64       // the share of a scope that one sweep may delete; 0: 0.2
@@ -81,6 +81,7 @@ type Worker struct {
 	owner   string
 	server  *asynq.Server
 	metrics Metrics
+	active  atomic.Int32 // tasks being handled
 
 	drain chan struct{} // closed: no new page, no new slice
 	once  sync.Once
