@@ -33,7 +33,7 @@ var browsers = make(chan struct{}, max(1, runtime.NumCPU()/2))
 // chromium is a browser with a fresh profile, for one test. What goes wrong in a page without being seen fails the
 // test at its end: a request to another host, an uncaught exception, a violation of the page's own policy.
 type chromium struct {
-	t      *testing.T
+	t      testing.TB
 	ctx    context.Context
 	main   *chromium // what opened this window; nil: this is the first
 	folder string    // of the screenshots
@@ -44,7 +44,7 @@ type chromium struct {
 }
 
 // newChromium starts a browser, and ends it with the test. Without one the test is skipped, in CI it fails.
-func newChromium(t *testing.T) *chromium {
+func newChromium(t testing.TB) *chromium {
 	t.Helper()
 	program := os.Getenv(browserEnv)
 	if program == "" {
@@ -116,7 +116,7 @@ func browserOptions(program string) []chromedp.ExecAllocatorOption {
 }
 
 // lacks ends a test that lacks something: a skip at a developer's desk, a failure in CI, where nothing may go untested.
-func lacks(t *testing.T, what string) {
+func lacks(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
 		t.Fatal(what)
@@ -125,7 +125,7 @@ func lacks(t *testing.T, what string) {
 }
 
 // artifacts is the folder for what a test leaves to look at.
-func artifacts(t *testing.T) string {
+func artifacts(t testing.TB) string {
 	t.Helper()
 	parent := os.Getenv(artifactsEnv)
 	if parent == "" {

@@ -27,13 +27,13 @@ const (
 
 // cli runs commands against services of the test's own.
 type cli struct {
-	t   *testing.T
+	t   testing.TB
 	db  *storetest.DB
 	env map[string]string
 }
 
 // newCLI has a migrated, empty Postgres. withRedis and withLever add more.
-func newCLI(t *testing.T) *cli {
+func newCLI(t testing.TB) *cli {
 	t.Helper()
 	db := storetest.New(t)
 	return &cli{t: t, db: db, env: map[string]string{
@@ -112,7 +112,7 @@ func (c *cli) create(args ...string) (id string) {
 }
 
 // decode reads one JSON document, and nothing behind it.
-func decode[T any](t *testing.T, text string) T {
+func decode[T any](t testing.TB, text string) T {
 	t.Helper()
 	var v T
 	dec := json.NewDecoder(strings.NewReader(text))
@@ -127,7 +127,7 @@ func decode[T any](t *testing.T, text string) T {
 
 // background is a command that runs beside the test.
 type background struct {
-	t      *testing.T
+	t      testing.TB
 	stderr *watched
 	stdout *watched
 	cancel context.CancelFunc

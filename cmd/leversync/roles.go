@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 
@@ -151,6 +152,7 @@ func (p *process) run(ctx context.Context) error {
 		g.Go(func() error { return p.scheduler.Run(ctx) })
 	}
 	p.log.InfoContext(ctx, "started", "roles", p.roles.String(), "version", readBuild().Version)
+	debug.FreeOSMemory() // what starting took, and is garbage now: a password's hash alone takes 64 MB
 	err = g.Wait()
 	p.log.InfoContext(ctx, "ended")
 	return err
