@@ -38,7 +38,7 @@ type place struct {
 //
 // A transaction's number is given when it begins to write, and transactions commit in any order. So only
 // changes older than every transaction that is still under way are listed: what commits later comes later. See
-// ContinueFeed for what a version is after a restore.
+// migrations 0015 and 0045 for what a version is after a restore.
 func (s *Store) Changes(ctx context.Context, connector uuid.UUID, after FeedPosition, limit int) ([]Change, error) {
 	var out []Change
 	// One snapshot for the places and the records: a record that changes in between has its place further on.

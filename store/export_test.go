@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // RememberedFor tells the store that it learnt at a moment who a caller is, and is how often, of some who ask at
@@ -89,6 +90,32 @@ func Behind(ctx context.Context, s *Store, connector uuid.UUID, sql string, args
 		})
 	})
 	return strings.Join(lines, "\n"), err
+}
+
+// ContinueFeed is what readies a new connection, on one of those that are there. It reports whether versions were raised.
+func ContinueFeed(ctx context.Context, s *Store) (raised bool, err error) {
+	var was, is int64
+	if err := s.pool.QueryRow(ctx, `SELECT ahead FROM feed`).Scan(&was); err != nil {
+		return false, err
+	}
+	err = s.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return goOn(ctx, c.Conn()) })
+	if err != nil {
+		return false, err
+	}
+	err = s.pool.QueryRow(ctx, `SELECT ahead FROM feed`).Scan(&is)
+	return is > was, err
+}
+
+// Connect makes so many connections, which are idle then.
+func Connect(ctx context.Context, s *Store, n int) error {
+	for range n {
+		c, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer c.Release()
+	}
+	return nil
 }
 
 // ResealsPurpose reports whether Reseal knows of values sealed for a purpose.

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -72,11 +73,15 @@ func TestFeedGoesOnAfterARestore(t *testing.T) {
 		}
 		f.at.Version += lost
 		for _, want := range []bool{true, false} {
-			if raised, err := db.Store.ContinueFeed(t.Context()); err != nil || raised != want {
+			if raised, err := store.ContinueFeed(t.Context(), db.Store); err != nil || raised != want {
 				t.Fatalf("ContinueFeed() = %v, %v; want %v, nil", raised, err, want)
 			}
 		}
 		f.want("when nothing has changed")
+		if _, err := db.Store.Commit(t.Context(), l, func(context.Context, *store.Tx) error { return nil }); !errors.Is(err, store.ErrFenced) {
+			t.Errorf("who held a lease before may still commit: %v, want %v", err, store.ErrFenced)
+		}
+		l = held(t, db, c.ID, stream)
 		put(t, db, l, tag(c.ID, "a", uuid.NewString()))
 		f.want("after a change", "a")
 		put(t, db, l, tag(c.ID, "b", uuid.NewString()))
@@ -94,6 +99,9 @@ func TestFeedWaitsForWriters(t *testing.T) {
 	c := linked(t, db)
 	l := running(t, db, c.ID, stream)
 	put(t, db, l, tag(c.ID, "a", "1"))
+	if err := store.Connect(t.Context(), db.Store, storetest.MaxConns); err != nil { // a new one would wait for the writer, too
+		t.Fatal(err)
+	}
 	db.Exec(`UPDATE feed SET cluster = 'another'`)
 	wrote, commit, done, raised := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
@@ -110,7 +118,7 @@ func TestFeedWaitsForWriters(t *testing.T) {
 	}()
 	<-wrote
 	go func() {
-		_, err := db.Store.ContinueFeed(t.Context())
+		_, err := store.ContinueFeed(t.Context(), db.Store)
 		raised <- err
 	}()
 	awaitBlocked(t, db, 1)
@@ -121,6 +129,6 @@ func TestFeedWaitsForWriters(t *testing.T) {
 	if err := <-raised; err != nil {
 		t.Fatalf("ContinueFeed: %v", err)
 	}
-	put(t, db, l, tag(c.ID, "fast", "1"))
+	put(t, db, held(t, db, c.ID, stream), tag(c.ID, "fast", "1"))
 	f.want("afterwards", "slow", "fast")
 }

@@ -48,8 +48,14 @@ type nemesis struct {
 // newNemesis makes an account of so many opportunities, and processes that schedule and work on it.
 func newNemesis(t *testing.T, opportunities, processes int) *nemesis {
 	t.Helper()
+	return newNemesisOn(t, storetest.New(t), opportunities, processes)
+}
+
+// newNemesisOn is newNemesis in a database that the test has.
+func newNemesisOn(t *testing.T, db *storetest.DB, opportunities, processes int) *nemesis {
+	t.Helper()
 	n := &nemesis{rng: seeded(t), seen: map[uuid.UUID]bool{}, counts: map[string]int{}, went: map[string]bool{}}
-	n.env = newEnv(t, levertest.Config{
+	n.env = newEnvOn(t, db, levertest.Config{
 		Seed: int64(n.rng.IntN(1000)), Opportunities: opportunities, RatePerSecond: -1, Confidential: true, Latency: time.Millisecond,
 		Now: func() time.Time { return time.Now().Add(time.Duration(n.skew.Load())) },
 	}, fast)
@@ -137,8 +143,11 @@ var changes = []string{
 	"deactivate_user", "add_tag_to_account", "move_interview",
 }
 
-func (n *nemesis) mutate() {
-	kind, id := changes[n.rng.IntN(len(changes))], ""
+func (n *nemesis) mutate() { n.change(changes) }
+
+// change makes one of the changes.
+func (n *nemesis) change(of []string) {
+	kind, id := of[n.rng.IntN(len(of))], ""
 	if kind == "add_tag_to_account" {
 		id = strconv.Itoa(n.rng.IntN(1 << 20))
 	}

@@ -39,11 +39,7 @@ func (a *app) store(ctx context.Context, cfg config.Config) (*store.Store, error
 	if err != nil {
 		return nil, err
 	}
-	err = refusePending(ctx, cfg)
-	if err == nil {
-		_, err = s.ContinueFeed(ctx)
-	}
-	if err != nil {
+	if err := refusePending(ctx, cfg); err != nil {
 		s.Close()
 		return nil, err
 	}

@@ -208,6 +208,9 @@ func (p *Postgres) Start() {
 	}
 	for _, db := range p.dbs {
 		db.pool.Reset()
+		for range MaxConns { // each connection that was cut is found so once
+			_ = db.Store.Ping(p.t.Context())
+		}
 	}
 }
 
@@ -230,6 +233,35 @@ func (p *Postgres) Said(text string) int {
 		}
 	}
 	return n
+}
+
+// Save stops it, keeps a copy of all that it holds, and starts it again.
+func (p *Postgres) Save() {
+	p.t.Helper()
+	p.Stop(Fast)
+	p.copy(p.Data, p.saved())
+	p.Start()
+}
+
+// Restore ends it as a crash would, puts back what was saved, and starts it: of all that happened since it knows nothing.
+func (p *Postgres) Restore() {
+	p.t.Helper()
+	p.Stop(Crash)
+	p.copy(p.saved(), p.Data)
+	p.Start()
+}
+
+func (p *Postgres) saved() string { return p.Data + "-saved" }
+
+// copy makes to what from is.
+func (p *Postgres) copy(from, to string) {
+	p.t.Helper()
+	if err := os.RemoveAll(to); err != nil {
+		p.t.Fatal(err)
+	}
+	if out, err := exec.Command("cp", "-Rp", from, to).CombinedOutput(); err != nil {
+		p.t.Fatalf("storetest: copy the data of Postgres: %v: %s", err, out)
+	}
 }
 
 func (p *Postgres) end() {
