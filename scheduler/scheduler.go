@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,7 @@ type Config struct {
 	Tick      time.Duration // between two looks; 0: 1 s
 	Grace     time.Duration // how late a wake-up may be before it counts as lost; 0: 5 s
 	KeepCalls time.Duration // age at which the sync log is dropped; 0: 30 days
+	Keep      store.Keep    // of the rest
 }
 
 func (c Config) withDefaults() Config {
@@ -72,6 +74,9 @@ func New(cfg Config) *Scheduler {
 // Run looks for due and lost work until the context ends. Postgres or Redis being away is logged once, and
 // once more when it is over; it goes on.
 func (s *Scheduler) Run(ctx context.Context) error {
+	var aside sync.WaitGroup
+	defer aside.Wait()
+	aside.Go(func() { s.retain(ctx) })
 	t := time.NewTicker(s.cfg.Tick)
 	defer t.Stop()
 	var plan plan
@@ -91,6 +96,31 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-t.C:
+		}
+	}
+}
+
+// retainEvery is the pause between two looks for what is kept no longer.
+const retainEvery = 6 * time.Hour
+
+// retain removes what is kept no longer, beside the scheduling, which it must not hold up, until the context ends.
+func (s *Scheduler) retain(ctx context.Context) {
+	t := time.NewTicker(retainEvery)
+	defer t.Stop()
+	for {
+		got, err := s.cfg.Store.Retain(ctx, s.cfg.Keep)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			s.cfg.Log.WarnContext(ctx, "retention broken off: it goes on later", "error", err)
+		case len(got.Removed)+len(got.Emptied) > 0:
+			s.cfg.Log.InfoContext(ctx, "retention", "removed", got.Removed, "emptied", got.Emptied)
+		}
+		select {
+		case <-ctx.Done():
+			return
 		case <-t.C:
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -17,6 +18,10 @@ type FeedPosition struct {
 	Version uint64 // of a transaction
 	Scope   int    // index in unified.Scopes
 	ID      uuid.UUID
+
+	// CaughtUp is when the reader was last at the feed's end, to the second, or began; zero: it is not known. What was
+	// purged since then by a Keep.Deleted that is shorter ago, the reader may have missed.
+	CaughtUp time.Time
 }
 
 // Change is the last change of a record: what it says now, or that it is gone.

@@ -178,7 +178,7 @@ UNION SELECT remote_id FROM applications WHERE connector_id = $1 AND candidate =
 		return nil, err
 	}
 	// Lever's applications within opportunities: answers of the survey go by their ids.
-	return p, collectTexts(ctx, tx, &p.others, `SELECT coalesce(a->>'id', a #>> '{}') FROM parents, jsonb_path_query(raw, 'lax $.applications[*]') a
+	return p, collectTexts(ctx, tx, &p.others, `SELECT coalesce(a->>'id', a #>> '{}') FROM parents, jsonb_path_query(coalesce(raw, rest), 'lax $.applications[*]') a
 WHERE connector_id = $1 AND scope = 'applications' AND remote_id = ANY($2)`, connector, p.opps)
 }
 

@@ -98,7 +98,7 @@ func (t *Tx) putParents(ctx context.Context, q querier, sc unified.Scope, ps []P
 SELECT $1, $2, a, b, c, d, e, f, g, h, i, j::uuid[], $13, 1, $14
 FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::timestamptz[], $9::jsonb[], $10::bytea[], $11::bytea[], $12::text[]) u(a, b, c, d, e, f, g, h, i, j)
 ON CONFLICT (remote_id, connector_id, scope) DO UPDATE SET person = excluded.person, stage = excluded.stage, reason = excluded.reason,
-    archived = excluded.archived, active_at = excluded.active_at, raw = excluded.raw, raw_hash = excluded.raw_hash, digest = excluded.digest, refs = excluded.refs, deleted_at = NULL,
+    archived = excluded.archived, active_at = excluded.active_at, raw = excluded.raw, rest = NULL, raw_hash = excluded.raw_hash, digest = excluded.digest, refs = excluded.refs, deleted_at = NULL,
     pending = CASE WHEN p.digest IS DISTINCT FROM excluded.digest OR p.deleted_at IS NOT NULL THEN p.pending | excluded.pending ELSE p.pending END,
     pending_rev = CASE WHEN p.digest IS DISTINCT FROM excluded.digest OR p.deleted_at IS NOT NULL THEN p.pending_rev + 1 ELSE p.pending_rev END,
     lane = CASE WHEN p.pending = 0 THEN excluded.lane ELSE least(p.lane, excluded.lane) END`,
@@ -106,11 +106,11 @@ ON CONFLICT (remote_id, connector_id, scope) DO UPDATE SET person = excluded.per
 	return err
 }
 
-// RawOf returns the payloads of all live parents of the persons named, but for those in except, and for those that
+// RawOf returns the payloads of all live parents of the persons named, or what is left of them, but for those in except, and for those that
 // were read for their children alone, so that no payload was kept: when it is, the persons are made anew.
 func (t *Tx) RawOf(ctx context.Context, persons, except []string) ([]json.RawMessage, error) {
-	rows, err := t.tx.Query(ctx, `SELECT raw FROM parents WHERE connector_id = $1 AND scope = 'applications' AND person = ANY($2)
-AND deleted_at IS NULL AND raw IS NOT NULL AND NOT remote_id = ANY($3)`, t.lease.Connector, persons, notNil(except))
+	rows, err := t.tx.Query(ctx, `SELECT coalesce(raw, rest) FROM parents WHERE connector_id = $1 AND scope = 'applications' AND person = ANY($2)
+AND deleted_at IS NULL AND coalesce(raw, rest) IS NOT NULL AND NOT remote_id = ANY($3)`, t.lease.Connector, persons, notNil(except))
 	if err != nil {
 		return nil, err
 	}

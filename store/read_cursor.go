@@ -67,20 +67,30 @@ func (k *Keyring) mac(i int, list string, b []byte) []byte {
 
 // FeedCursor makes a place in a feed opaque, as Cursor does a position.
 func (s *Store) FeedCursor(list string, p FeedPosition) string {
-	b := make([]byte, feedSize, feedSize+macSize)
+	b := make([]byte, feedSize, feedSize+8+macSize)
 	binary.BigEndian.PutUint64(b, p.Version)
 	b[8] = byte(p.Scope)
 	copy(b[9:], p.ID[:])
+	if !p.CaughtUp.IsZero() {
+		b = binary.BigEndian.AppendUint64(b, uint64(p.CaughtUp.Unix()))
+	}
 	return base64.RawURLEncoding.EncodeToString(append(b, s.keys.mac(0, list, b)...))
 }
 
 // FeedPosition reads a FeedCursor of a list, or returns ErrCursor.
 func (s *Store) FeedPosition(list, cursor string) (FeedPosition, error) {
-	b, err := s.keys.verify(list, cursor, feedSize)
+	b, err := s.keys.verify(list, cursor, feedSize+8)
+	if err != nil {
+		b, err = s.keys.verify(list, cursor, feedSize) // as earlier releases made them
+	}
 	if err != nil || int(b[8]) >= len(unified.Scopes) {
 		return FeedPosition{}, ErrCursor
 	}
-	return FeedPosition{Version: binary.BigEndian.Uint64(b), Scope: int(b[8]), ID: uuid.UUID(b[9:])}, nil
+	p := FeedPosition{Version: binary.BigEndian.Uint64(b), Scope: int(b[8]), ID: uuid.UUID(b[9:feedSize])}
+	if len(b) > feedSize {
+		p.CaughtUp = time.Unix(int64(binary.BigEndian.Uint64(b[feedSize:])), 0).UTC()
+	}
+	return p, nil
 }
 
 // verify is a cursor's content, of size bytes, once its mac was found good.

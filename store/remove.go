@@ -57,8 +57,8 @@ func (s *Store) removeScope(ctx context.Context, connector uuid.UUID, sc unified
 				continue
 			}
 			if of == unified.Applications {
-				steps = append(steps, dropParents(madeOfRaw, fmt.Sprintf(`UPDATE parents SET raw = NULL WHERE connector_id = $1 AND scope = '%[1]s' AND remote_id IN (
-    SELECT remote_id FROM parents WHERE connector_id = $1 AND scope = '%[1]s' AND raw IS NOT NULL LIMIT $2)`, of)))
+				steps = append(steps, dropParents(madeOfRaw, fmt.Sprintf(`UPDATE parents SET raw = NULL, rest = NULL WHERE connector_id = $1 AND scope = '%[1]s' AND remote_id IN (
+    SELECT remote_id FROM parents WHERE connector_id = $1 AND scope = '%[1]s' AND coalesce(raw, rest) IS NOT NULL LIMIT $2)`, of)))
 			}
 			steps = append(steps, dropParents(family, fmt.Sprintf(`DELETE FROM parents WHERE connector_id = $1 AND scope = '%[1]s' AND remote_id IN (
     SELECT remote_id FROM parents WHERE connector_id = $1 AND scope = '%[1]s' LIMIT $2)`, of)))

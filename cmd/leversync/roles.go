@@ -114,7 +114,7 @@ func newProcess(cfg config.Config, r roles, s *store.Store, rdb *redis.Client, l
 		p.writer = worker.NewWriter(p.worker, worker.WriterConfig{})
 	}
 	if r.scheduler {
-		p.scheduler = scheduler.New(scheduler.Config{Store: s, Redis: rdb, Log: log, Interval: cfg.SyncInterval, KeepCalls: cfg.KeepCalls})
+		p.scheduler = scheduler.New(scheduler.Config{Store: s, Redis: rdb, Log: log, Interval: cfg.SyncInterval, KeepCalls: cfg.KeepCalls, Keep: cfg.Keep})
 	}
 	return p
 }

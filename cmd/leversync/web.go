@@ -31,7 +31,7 @@ func publicURL(cfg config.Config) string {
 func (p *process) mountWeb(mux *http.ServeMux) error {
 	unified, err := api.New(api.Config{
 		Store: p.store, Redis: p.redis, Queue: task.NewQueue(p.redis), Log: p.log, PublicURL: publicURL(p.cfg), Version: readBuild().Version,
-		Clients: p.worker.Client, Writer: p.writer, DailyCandidates: p.cfg.DailyCandidates,
+		Clients: p.worker.Client, Writer: p.writer, DailyCandidates: p.cfg.DailyCandidates, KeepDeleted: p.cfg.Keep.Deleted,
 	})
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -42,6 +43,9 @@ type Config struct {
 
 	// DailyCandidates is how many candidates may be written to one connector within 24 hours; 0: as many as one likes.
 	DailyCandidates int
+
+	// KeepDeleted is how long records that are gone stay in the feed of changes; 0: for ever.
+	KeepDeleted time.Duration
 
 	// Writer writes to Lever; nil: nothing can be written through this process.
 	Writer Writer

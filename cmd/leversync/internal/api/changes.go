@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -37,11 +39,15 @@ func registerChanges(s *server, op huma.Operation) {
 	register(s, op, func(ctx context.Context, in *changesInput) (*bodyOutput[ChangeList], error) {
 		connector := connectorOf(ctx).ID
 		name := connector.String() + " changes"
+		now := time.Now()
 		var after store.FeedPosition
 		if in.After != "" {
 			var err error
 			if after, err = s.cfg.Store.FeedPosition(name, in.After); err != nil {
 				return nil, badCursor("after")
+			}
+			if tooOld(after.CaughtUp, now, s.cfg.KeepDeleted) {
+				return nil, errFeedPurged
 			}
 		}
 		found, err := s.cfg.Store.Changes(ctx, connector, after, in.Limit+1)
@@ -56,9 +62,25 @@ func registerChanges(s *server, op huma.Operation) {
 			out.Body.Items = append(out.Body.Items, s.change(f))
 			after = f.Position
 		}
+		if in.After == "" || !out.Body.HasMore {
+			after.CaughtUp = now
+		}
 		out.Body.Cursor = s.cfg.Store.FeedCursor(name, after)
 		return out, nil
 	})
+}
+
+// errFeedPurged is the answer to a reader who was away for longer than deletions are kept.
+var errFeedPurged = refuse(http.StatusGone, "Records that were deleted since this cursor was made have been purged: read the feed from its start, without after, "+
+	"and take what you do not meet there for deleted. Come to the feed's end more often than LEVERSYNC_KEEP_DELETED")
+
+// purgeMargin is what clocks may be apart, and a transaction may take.
+const purgeMargin = 5 * time.Minute
+
+// tooOld reports whether a reader who was last at the feed's end then may have missed a deletion that is kept no longer.
+// Cursors of earlier releases do not say, and pass: nothing was purged when they were made.
+func tooOld(caughtUp, now time.Time, keep time.Duration) bool {
+	return keep > 0 && !caughtUp.IsZero() && now.Sub(caughtUp) > keep-purgeMargin
 }
 
 func (s *server) change(f store.Change) Change {

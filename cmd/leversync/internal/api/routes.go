@@ -38,8 +38,9 @@ var routes = append(collections(), []Route{
 	{Method: http.MethodGet, Path: ats + "changes", ID: "list-changes", Tag: "Sync", Scope: store.KeyRead, Token: true, Lately: true,
 		Summary: "Records in the order of their last changes",
 		Description: "A feed that can be tailed: every record once, at its newest change, and again whenever it changes. Keep the cursor of the last " +
-			"page and ask again with it: nothing is missed, whatever order transactions commit in.",
-		register: registerChanges},
+			"page and ask again with it: nothing is missed, whatever order transactions commit in. Where deletions are purged after a time, a reader " +
+			"who was not at the feed's end for as long gets a 410, and starts anew.",
+		Errors: []int{410}, register: registerChanges},
 	{Method: http.MethodPost, Path: "/api/embedded/v1/connectors/resync", ID: "resync-connector", Tag: "Sync", Scope: store.KeyWrite, Token: true,
 		Summary: "Sync all scopes now", Errors: []int{409}, register: registerResync},
 	{Method: http.MethodGet, Path: "/api/v1/calls", ID: "list-calls", Tag: "Sync", Scope: store.KeyRead,

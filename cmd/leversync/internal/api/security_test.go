@@ -287,3 +287,56 @@ func TestDailyLimitAtOnce(t *testing.T) {
 		t.Errorf("of 20 at once, %d were taken and %d refused; want 7 and 13", taken.Load(), refused.Load())
 	}
 }
+
+// Where deletions are purged, who was away for too long is told to start anew, and nobody else is.
+func TestFeedAfterAPurge(t *testing.T) {
+	t.Parallel()
+	const keep = 48 * time.Hour
+	e := newEnv(t, func(c *Config) { c.KeepDeleted = keep })
+	e.put(e.conn, tag(e.conn, "a", "A"), tag(e.conn, "b", "B"))
+	name := e.conn.ID.String() + " changes"
+	first := e.ok(ats + "changes?limit=1")
+	cursor := first.json(t)["cursor"].(string)
+	p, err := e.db.Store.FeedPosition(name, cursor)
+	if err != nil || time.Since(p.CaughtUp) > time.Minute {
+		t.Fatalf("FeedPosition of a first page = %+v, %v; want it to say that the reader began just now", p, err)
+	}
+	at := func(age time.Duration) string {
+		q := p
+		q.CaughtUp = time.Now().Add(-age)
+		if age < 0 {
+			q.CaughtUp = time.Time{}
+		}
+		return ats + "changes?after=" + e.db.Store.FeedCursor(name, q)
+	}
+	for _, c := range []struct {
+		name   string
+		age    time.Duration
+		status int
+	}{{"just now", 0, 200}, {"an hour less than is kept", keep - time.Hour, 200}, {"as long as is kept", keep, 410}, {"a year", 365 * 24 * time.Hour, 410}, {"in an earlier release", -1, 200}} {
+		a := e.get(at(c.age))
+		if a.status != c.status || c.status == 410 && !strings.Contains(string(a.body), "from its start") {
+			t.Errorf("a reader who was at the end %s ago: %d %s; want %d", c.name, a.status, a.body, c.status)
+		}
+	}
+	// A reader who is not at the end yet has not caught up by reading on; at the end, they have.
+	slow := p
+	slow.CaughtUp = time.Now().Add(-time.Hour)
+	slow.Version, slow.ID = 0, uuid.Nil
+	for _, more := range []bool{true, false} {
+		path := ats + "changes?limit=1&after=" + e.db.Store.FeedCursor(name, slow)
+		var page map[string]any
+		e.until(func() bool { // transactions of other tests hold the feed back
+			page = e.ok(path).json(t)
+			return page["has_more"] == more && len(page["items"].([]any)) == 1
+		})
+		next, err := e.db.Store.FeedPosition(name, page["cursor"].(string))
+		if long := time.Since(next.CaughtUp) > 50*time.Minute; err != nil || long != more {
+			t.Errorf("a page with more behind it, %v: %+v, %v; want the reader to have caught up an hour ago still: %v", more, next, err, more)
+		}
+		slow = next
+	}
+	if forever := newEnv(t); forever.ok(ats+"changes").status != 200 {
+		t.Error("the feed without a purge")
+	}
+}

@@ -61,6 +61,7 @@ type Config struct {
 	FullInterval time.Duration
 	SweepPeriod  time.Duration
 	KeepCalls    time.Duration
+	Keep         store.Keep
 	RateLimit    float64 // calls a second per connector
 	Concurrency  int     // tasks at a time
 	DBConns      int

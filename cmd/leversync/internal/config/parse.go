@@ -190,6 +190,18 @@ func setDuration(least time.Duration, field func(*Config) *duration) func(*Confi
 	}
 }
 
+// setKeep takes a duration of at least least, or 0.
+func setKeep(least time.Duration, field func(*Config) *duration) func(*Config, string) error {
+	atLeast := setDuration(least, field)
+	return func(c *Config, s string) error {
+		if d, err := time.ParseDuration(s); err == nil && d == 0 {
+			*field(c) = 0
+			return nil
+		}
+		return atLeast(c, s)
+	}
+}
+
 func setRate(c *Config, s string) error {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || !(f > 0) || math.IsInf(f, 0) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Var is one environment variable.
@@ -24,7 +25,10 @@ type Var struct {
 // Vars are all variables, in the order in which they are documented.
 func Vars() []Var { return append([]Var(nil), vars...) }
 
-const durationHint = "set a duration such as 90s, 30m or 24h"
+const (
+	durationHint = "set a duration such as 90s, 30m or 24h"
+	keepHint     = "set a duration such as 720h, or 0"
+)
 
 var vars = []Var{
 	{Name: "DATABASE_URL", Secret: true, need: Database, required: Database,
@@ -90,6 +94,15 @@ var vars = []Var{
 	{Name: "LEVERSYNC_KEEP_CALLS", Default: "720h", need: Schedule,
 		Doc: "how long the log of calls is kept", Hint: durationHint,
 		set: setDuration(minKeep, func(c *Config) *duration { return &c.KeepCalls }), show: func(c *Config) string { return c.KeepCalls.String() }},
+	{Name: "LEVERSYNC_KEEP_RUNS", Default: "2160h", need: Schedule,
+		Doc: "how long runs are kept; each scope's last one stays. 0: for ever", Hint: keepHint,
+		set: setKeep(minKeep, func(c *Config) *duration { return &c.Keep.Runs }), show: func(c *Config) string { return c.Keep.Runs.String() }},
+	{Name: "LEVERSYNC_KEEP_RAW", Default: "0", need: Schedule,
+		Doc: "how long Lever's own bodies (`raw`) are kept after a record's last change, and rows in quarantine. 0: for ever", Hint: keepHint,
+		set: setKeep(minKeep, func(c *Config) *duration { return &c.Keep.Raw }), show: func(c *Config) string { return c.Keep.Raw.String() }},
+	{Name: "LEVERSYNC_KEEP_DELETED", Default: "0", need: Schedule | Serve,
+		Doc: "how long records stay, marked as deleted, once they are gone; readers of the feed must come as often. 0: for ever", Hint: keepHint,
+		set: setKeep(24*time.Hour, func(c *Config) *duration { return &c.Keep.Deleted }), show: func(c *Config) string { return c.Keep.Deleted.String() }},
 	{Name: "LEVERSYNC_DAILY_CANDIDATES", Default: "1000", need: Serve,
 		Doc:  "candidates that may be written to one connector within 24 hours; 0: as many as one likes",
 		Hint: "set a whole number from 0 to 1000000",
