@@ -49,7 +49,15 @@ func (c *Client) do(ctx context.Context, r request) (Call, error) {
 
 // good reports whether status is one that the call's answer is read at.
 func (r request) good(status int) bool {
-	return status == http.StatusOK || r.write != nil && status == http.StatusCreated
+	switch status {
+	case http.StatusOK:
+		return true
+	case http.StatusCreated:
+		return r.write != nil
+	case http.StatusNoContent:
+		return r.write != nil && r.write.method == http.MethodDelete
+	}
+	return false
 }
 
 // aftermath is what do needs to know of a call beside its error.
@@ -97,7 +105,7 @@ func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, erro
 		return nil, err
 	}
 	req.URL, req.Host = u, u.Host
-	if r.write != nil {
+	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 		req.ContentLength = cmp.Or(r.write.length, req.ContentLength)
 	}

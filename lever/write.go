@@ -2,6 +2,7 @@ package lever
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 // payload is the body of a write.
 type payload struct {
+	method      string // "": POST
 	contentType string
 	length      int64            // bytes; 0: the request finds out by itself
 	body        func() io.Reader // anew for each send: a 401 that a new token cures makes two
@@ -20,7 +22,10 @@ func (p *payload) open() (method string, body io.Reader, contentType string) {
 	if p == nil {
 		return http.MethodGet, nil, ""
 	}
-	return http.MethodPost, p.body(), p.contentType
+	if p.body != nil {
+		body = p.body()
+	}
+	return cmp.Or(p.method, http.MethodPost), body, p.contentType
 }
 
 // jsonPayload is v as JSON.

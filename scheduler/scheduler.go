@@ -137,8 +137,14 @@ func (s *Scheduler) tick(ctx context.Context, p *plan, now time.Time) error {
 		if err := s.cfg.Store.MaintainCalls(ctx, now, s.cfg.KeepCalls); err != nil {
 			return err
 		}
+		if err := s.cfg.Store.PruneWebhooks(ctx); err != nil {
+			return err
+		}
 	}
 	if err := s.claim(ctx); err != nil {
+		return err
+	}
+	if err := s.claimHinted(ctx); err != nil {
 		return err
 	}
 	if do.reconcile {
@@ -182,6 +188,21 @@ func (s *Scheduler) claim(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// claimHinted enqueues the hints of Lever's webhooks: one task for all that a connector has. Where it is lost, or can't be
+// enqueued, they are claimed again.
+func (s *Scheduler) claimHinted(ctx context.Context) error {
+	ids, err := s.cfg.Store.ClaimHinted(ctx, s.cfg.Grace, batch)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.queue.Enqueue(ctx, task.Sync{ConnectorID: id, Hints: true}, task.Options{ID: task.SlotID(id, "hints", time.Now().UnixMilli())}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reconcile enqueues again what the queue has lost.

@@ -133,6 +133,7 @@ WHERE c.relnamespace = 'leversync'::regnamespace AND c.relkind IN ('r', 'p') AND
 		}
 		claimed(t, db, asked(c.ID, "key", "request"))
 		db.Exec(`INSERT INTO activities (id, connector_id, remote_id, parent, candidate) VALUES (gen_random_uuid(), $1, 'n', 'o', $2)`, c.ID, unified.ID(c.ID, unified.Candidates, "r"))
+		hooked(t, db, c.ID)
 		put(t, db, l, &unified.Candidate{Envelope: envelope(c.ID, unified.Candidates, "erased", "")})
 		if _, err := db.Store.Erase(t.Context(), c.ID, "erased", false); err != nil {
 			t.Fatalf("Erase: %v", err)

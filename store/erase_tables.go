@@ -128,6 +128,7 @@ func eraseWork(ctx context.Context, tx pgx.Tx, p *person, counts map[string]int6
 		{"parents", `DELETE FROM parents WHERE connector_id = $1 AND scope = 'applications' AND remote_id = ANY($2)`, p.opps},
 		{"sweep_pages", `UPDATE sweep_pages SET remote_ids = ARRAY(SELECT x FROM unnest(remote_ids) x WHERE NOT x = ANY($2))
 WHERE connector_id = $1 AND remote_ids && $2`, p.all()},
+		{"hints", `DELETE FROM hints WHERE connector_id = $1 AND remote_id = ANY($2)`, p.all()},
 		{"streams", `UPDATE streams SET cursor = jsonb_set(cursor, '{suspects}', coalesce((SELECT jsonb_agg(x) FROM jsonb_array_elements_text(cursor->'suspects') x
     WHERE NOT x = ANY($2)), '[]')) WHERE connector_id = $1 AND cursor->'suspects' ?| $2`, p.all()},
 	} {

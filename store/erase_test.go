@@ -23,7 +23,7 @@ func TestEraseKnowsEveryTable(t *testing.T) {
 		nobody[name] = "no candidate's"
 	}
 	for _, name := range []string{"connectors", "credentials", "connector_scopes", "links", "link_sessions", "temporary_tokens", "api_keys", "operators", "operator_sessions",
-		"hired_reasons", "feed", "goose_db_version", "erasures", "erasure_keys", "erased"} {
+		"hired_reasons", "feed", "feed_start", "goose_db_version", "erasures", "erasure_keys", "erased", "webhooks", "webhook_tokens", "webhook_deliveries"} {
 		nobody[name] = "of the installation"
 	}
 	for _, name := range []string{"runs", "calls"} {

@@ -143,7 +143,7 @@ type Run struct {
 	ConnectorID uuid.UUID  `json:"connector_id"`
 	Stream      string     `json:"stream"`
 	Scopes      []string   `json:"scopes"`
-	Kind        string     `json:"kind"`  // backfill, incremental, resync
+	Kind        string     `json:"kind"`  // backfill, incremental, resync, hints
 	State       string     `json:"state"` // running, done, failed, forbidden, canceled
 	StartedAt   time.Time  `json:"started_at"`
 	EndedAt     *time.Time `json:"ended_at"`

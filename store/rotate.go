@@ -19,6 +19,8 @@ var sealedColumns = []sealedColumn{
 	{"connectors", "token_sealed", "id", "connector token"},
 	{"link_sessions", "held", "id", "held credential"},
 	{"erasure_keys", "sealed", "connector_id", "erasure key"},
+	{"webhooks", "path_sealed", "connector_id", "webhook path"},
+	{"webhook_tokens", "sealed", "id", "webhook token"},
 }
 
 // SealedCount is how many values of a kind one key has sealed.

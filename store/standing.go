@@ -12,6 +12,7 @@ type Standing struct {
 	Connectors []StatusCount
 	Scopes     []ScopeStanding
 	Unsettled  int64 // writes to Lever whose outcome is not known
+	Hints      int64 // of webhooks, not looked at yet
 }
 
 // StatusCount is how many connectors have a status: incomplete, complete, relink_needed, or paused, whatever else.
@@ -52,7 +53,8 @@ FROM connector_scopes cs JOIN connectors c ON c.id = cs.connector_id
 WHERE cs.enabled AND c.status = 'COMPLETE' AND NOT c.paused GROUP BY cs.scope ORDER BY cs.scope`, interval.Seconds()); err != nil {
 		return st, err
 	}
-	return st, s.pool.QueryRow(ctx, `SELECT count(*) FROM outbox WHERE state IN ('sent', 'unknown')`).Scan(&st.Unsettled)
+	return st, s.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM outbox WHERE state IN ('sent', 'unknown')), (SELECT count(*) FROM hints)`).
+		Scan(&st.Unsettled, &st.Hints)
 }
 
 // ScopeLag is how far a scope of a connector is behind.

@@ -46,13 +46,18 @@ type childRun struct {
 	refused map[int]int    // by kind: refusals since the run's last success
 	allowed map[int]bool   // by kind: Lever let us read one
 	open    map[string]int // parents being read, and how many of their lists are not written yet
+	hinted  bool           // only what webhooks have hinted at is read
 }
 
-func (r *childRun) run(ctx context.Context) (store.Outcome, error) {
+func (r *childRun) prepare() {
 	r.refused, r.allowed, r.open = map[int]int{}, map[int]bool{}, map[string]int{}
 	r.flags = r.slice.flags()
 	r.forbade = r.flags.Forbidden
 	r.enabled = kindsOf(r.kinds, r.slice.enabled)
+}
+
+func (r *childRun) run(ctx context.Context) (store.Outcome, error) {
+	r.prepare()
 	c, err := r.cursor()
 	if err != nil {
 		return store.Outcome{}, err
@@ -266,7 +271,14 @@ func (r *childRun) verdict(res result) error {
 
 // rest decides what becomes of the run when nothing can be read now.
 func (r *childRun) rest(ctx context.Context) error {
-	left, err := r.w.store.WorkLeft(ctx, r.connector.ID, r.of, r.enabled&^r.flags.Forbidden)
+	on := r.enabled &^ r.flags.Forbidden
+	var left store.Left
+	var err error
+	if r.hinted {
+		left, err = r.w.store.HintedLeft(ctx, r.connector.ID, on)
+	} else {
+		left, err = r.w.store.WorkLeft(ctx, r.connector.ID, r.of, on)
+	}
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,8 @@ type env struct {
 	conn  store.Connector
 	log   *slog.Logger
 	dbURL string // where worker processes find Postgres; "": at db's own
+
+	deliveries int // of webhooks, so far
 }
 
 // fast is a rate at which the budget never waits.

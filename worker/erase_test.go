@@ -117,6 +117,7 @@ func TestErasedStaysErased(t *testing.T) {
 		t.Fatalf("before the erasure the canary is in %d columns only: %q", len(found), found)
 	}
 	feedOf(p)
+	p.db.Exec(`INSERT INTO hints (connector_id, kind, remote_id, scopes) VALUES ($1, 'opportunity', $2, '{}')`, p.conn.ID, c.opp)
 	dry, err := p.db.Store.Erase(t.Context(), p.conn.ID, c.id.String(), true)
 	if err != nil || !dry.DryRun || len(p.db.Find("Zylberstein")) == 0 {
 		t.Fatalf("Erase, dry = %+v, %v; want counts, and nothing done", dry, err)
@@ -130,7 +131,7 @@ func TestErasedStaysErased(t *testing.T) {
 			t.Errorf("Erase took %d of %s, and said before that it would take %d", done.Counts[table], table, n)
 		}
 	}
-	for _, table := range []string{"applications", "attachments", "candidates", "offers", "scheduled_interviews", "scorecards", "parents", "quarantine", "outbox"} {
+	for _, table := range []string{"applications", "attachments", "candidates", "offers", "scheduled_interviews", "scorecards", "parents", "quarantine", "outbox", "hints"} {
 		if done.Counts[table] == 0 {
 			t.Errorf("Erase counts %v; want some of %s", done.Counts, table)
 		}
@@ -164,6 +165,16 @@ func TestErasedStaysErased(t *testing.T) {
 	if name := storetest.Column[string](p.db, `SELECT remote_id FROM candidates WHERE id = $1`, c.id); len(name) != 1 || name[0] != "" {
 		t.Errorf("remote ids of the erased candidate: %q; want one that is empty", name)
 	}
+	// Lever's webhooks tell of them too: nobody is looked for, and a hint that was on its way brings nothing.
+	p.hooked()
+	p.hint(store.HintOpportunity, []string{c.opp}, unified.ScheduledInterviews)
+	p.hint(store.HintContact, []string{c.contact})
+	if p.waiting() != 0 {
+		t.Errorf("%d hints at the erased candidate wait, want none", p.waiting())
+	}
+	p.db.Exec(`INSERT INTO hints (connector_id, kind, remote_id, scopes) VALUES ($1, 'contact', $2, '{}'), ($1, 'opportunity', $3, '{scheduled-interviews}')`, p.conn.ID, c.contact, c.opp)
+	p.looked()
+	empty("after webhooks")
 	// Asked again, it has the same receipt, by whatever id.
 	for _, name := range []string{c.id.String(), c.contact, c.opp} {
 		again, err := p.db.Store.Erase(t.Context(), p.conn.ID, name, false)

@@ -44,8 +44,11 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return err
 	}
+	if p.Hints {
+		return w.hints(ctx, c)
+	}
 	if p.Scope == "" {
-		return w.fanOut(ctx, c, enabled, p.DueAt)
+		return w.fanOut(ctx, c, scopesOn(enabled), p.DueAt)
 	}
 	sc, err := unified.ParseScope(p.Scope)
 	if err != nil {
@@ -73,17 +76,16 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 	return err
 }
 
-// fanOut makes one task for each scope that is on, all due at the same moment: they share traversals.
-func (w *Worker) fanOut(ctx context.Context, c store.Connector, enabled map[unified.Scope]bool, dueAt *time.Time) error {
+// scopesOn are the scopes that are on.
+func scopesOn(enabled map[unified.Scope]bool) []unified.Scope {
+	return slices.DeleteFunc(slices.Clone(unified.Scopes), func(sc unified.Scope) bool { return !enabled[sc] })
+}
+
+// fanOut makes one task for each of the scopes, all due at the same moment: they share traversals.
+func (w *Worker) fanOut(ctx context.Context, c store.Connector, scopes []unified.Scope, dueAt *time.Time) error {
 	var due time.Time
 	if dueAt != nil {
 		due = *dueAt
-	}
-	var scopes []unified.Scope
-	for _, sc := range unified.Scopes {
-		if enabled[sc] {
-			scopes = append(scopes, sc)
-		}
 	}
 	due, err := w.store.Request(ctx, c.ID, scopes, due)
 	if err != nil {
@@ -162,11 +164,36 @@ func (w *Worker) run(ctx context.Context, c store.Connector, st *stream, sc unif
 	if w.draining() {
 		return &yield{after: 0, reason: "draining"}
 	}
+	err := w.hold(ctx, c, st, 0, func(ctx context.Context, s *slice) (time.Duration, error) {
+		if served(s.state, due) || !s.wants(sc) {
+			return -1, errServed
+		}
+		wake, err := s.work(ctx)
+		s.between(ctx, err)
+		return wake, err
+	})
+	if errors.Is(err, errServed) {
+		return nil
+	}
+	if err == nil || errors.Is(err, errEnded) {
+		bg, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		w.wakeWaiters(bg, c, st)
+	}
+	return err
+}
+
+// errServed means that there was nothing to do, once the lease was there.
+var errServed = errors.New("worker: it was done already")
+
+// hold takes the stream's lease, does work under it, and gives it back. The work says when the run under way wants to go on
+// (negative: it ended). more is how many leases the connector may hold beyond its share.
+func (w *Worker) hold(ctx context.Context, c store.Connector, st *stream, more int, work func(context.Context, *slice) (time.Duration, error)) error {
 	k, err := w.conn(ctx, c)
 	if err != nil {
 		return err
 	}
-	lease, state, err := w.store.Acquire(ctx, c.ID, st.name, w.owner, k.leases())
+	lease, state, err := w.store.Acquire(ctx, c.ID, st.name, w.owner, k.leases()+more)
 	if err != nil {
 		return err
 	}
@@ -185,11 +212,8 @@ func (w *Worker) run(ctx context.Context, c store.Connector, st *stream, sc unif
 	if err := s.readScopes(ctx); err != nil {
 		return errors.Join(err, w.store.Release(context.WithoutCancel(ctx), lease, 0))
 	}
-	if served(state, due) || !s.wants(sc) {
-		return w.store.Release(ctx, lease, -1)
-	}
 	hctx, stop := s.heartbeat(ctx)
-	wake, err := s.work(hctx)
+	wake, err := work(hctx, s)
 	if cause := context.Cause(hctx); err != nil && cause != nil && errors.Is(cause, store.ErrFenced) {
 		err = store.ErrFenced
 	}
@@ -209,9 +233,6 @@ func (w *Worker) run(ctx context.Context, c store.Connector, st *stream, sc unif
 		return errors.Join(err, rerr)
 	}
 	w.store.Failpoint(store.PointReleased, c.ID, st.name)
-	if err == nil || errors.Is(err, errEnded) {
-		w.wakeWaiters(bg, c, st)
-	}
 	return err
 }
 
@@ -373,7 +394,7 @@ func (s *slice) end(ctx context.Context, state, reason string) error {
 
 // relink stops the connector: its credential is refused, and asking again would change nothing.
 func (s *slice) relink(ctx context.Context, cause error) error {
-	reason := fmt.Sprintf("Lever refused the credential (%v). Link the account again", cause)
+	reason := relinkReason(cause)
 	changed, err := s.w.store.NeedRelink(ctx, s.connector.ID, reason, s.conn.since)
 	if err != nil {
 		return err
@@ -382,6 +403,10 @@ func (s *slice) relink(ctx context.Context, cause error) error {
 		s.log.WarnContext(ctx, "relink needed", "reason", reason)
 	}
 	return s.end(ctx, "failed", reason)
+}
+
+func relinkReason(cause error) string {
+	return fmt.Sprintf("Lever refused the credential (%v). Link the account again", cause)
 }
 
 // restart begins the traversal again after its page token expired, three times at most.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/leversync/leversync/lever"
+	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/unified"
 )
 
@@ -59,13 +60,22 @@ func (p *pipeline) feed(ctx context.Context) error {
 	return nil
 }
 
+// refillSize is how many parents are taken at a time.
+const refillSize = 50
+
 // refill takes more parents from Postgres.
 func (p *pipeline) refill(ctx context.Context) ([]job, error) {
 	on := p.enabled &^ p.flags.Forbidden
 	if on == 0 {
 		return nil, nil
 	}
-	works, err := p.w.store.NextWork(ctx, p.connector.ID, p.of, on, slices.Collect(maps.Keys(p.open)), 50)
+	var works []store.Work
+	var err error
+	if open := slices.Collect(maps.Keys(p.open)); p.hinted {
+		works, err = p.w.store.NextHinted(ctx, p.connector.ID, on, open, refillSize)
+	} else {
+		works, err = p.w.store.NextWork(ctx, p.connector.ID, p.of, on, open, refillSize)
+	}
 	if err != nil {
 		return nil, err
 	}

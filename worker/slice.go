@@ -48,8 +48,8 @@ func (s *slice) over() bool {
 }
 
 // prolong begins another slice in place, where handing the rest on would serve nobody and leave the budget unused
-// until its calls have come back and a successor has begun: while slots are free, the connector has leases to spare,
-// and it is as it was when the slice began.
+// until its calls have come back and a successor has begun: while slots are free, the connector has leases to spare
+// and it is as it was when the slice began, and no hints wait for the list's lease.
 func (s *slice) prolong() bool {
 	if int(s.w.active.Load()) >= s.w.cfg.Concurrency || !time.Now().Before(s.last) {
 		return false
@@ -65,6 +65,11 @@ func (s *slice) prolong() bool {
 	}
 	if held, err := s.w.store.LeasesHeld(ctx, c.ID); err != nil || held >= s.conn.leases() {
 		return false
+	}
+	if s.stream.name == streamOpportunities && s.state.LastStartedAt != nil { // hints are looked at between slices
+		if waiting, err := s.w.store.HintsWait(ctx, c.ID); err != nil || waiting {
+			return false
+		}
 	}
 	s.until = earlier(time.Now().Add(s.w.cfg.Slice), s.last)
 	return true

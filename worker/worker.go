@@ -39,6 +39,7 @@ type Config struct {
 	Slice        time.Duration // a task hands the rest on after this, unless nobody waits for its slot; 0: 45 s
 	FullInterval time.Duration // how old the last full traversal of a list may be; 0: 24 h
 	SweepPeriod  time.Duration // within which every opportunity's children are read again; 0: 7 days
+	HintPause    time.Duration // after hints of webhooks were left to a sync, the next ones wait so long; 0: 1 min
 	DeleteBrake  float64       // the share of a scope that one sweep may delete; 0: 0.2
 }
 
@@ -63,6 +64,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.SweepPeriod == 0 {
 		c.SweepPeriod = 7 * 24 * time.Hour
+	}
+	if c.HintPause == 0 {
+		c.HintPause = time.Minute
 	}
 	if c.DeleteBrake == 0 {
 		c.DeleteBrake = 0.2

@@ -17,7 +17,7 @@ func (a *app) connectorCommand() *cobra.Command {
 		`  leversync connector create --org-name "Acme" --origin-id acme-1 --lever-api-key-file key.txt
   leversync connector list`,
 		a.connectorCreate(), a.connectorList(), a.connectorShow(), a.connectorScopes(),
-		a.connectorPause(), a.connectorResume(), a.connectorRelink(), a.connectorToken(), a.connectorDelete())
+		a.connectorPause(), a.connectorResume(), a.connectorRelink(), a.connectorToken(), a.connectorWebhooks(), a.connectorDelete())
 }
 
 // connectorView is a connector as it is printed in JSON.

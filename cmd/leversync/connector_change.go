@@ -154,6 +154,9 @@ It asks for confirmation on a terminal, and needs --yes elsewhere.`,
 					return err
 				}
 			}
+			if err := a.unhook(cmd.Context(), s, c); err != nil {
+				fmt.Fprintf(a.stderr, "Its webhooks may still be registered with Lever: %v\n", err)
+			}
 			if err := s.DeleteConnector(cmd.Context(), c.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
 				return err
 			}

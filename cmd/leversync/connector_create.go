@@ -118,27 +118,30 @@ func (a *app) magicLink(cmd *cobra.Command, s *store.Store, id uuid.UUID, ttl ti
 // maxKey is longer than any key: what is longer is another file.
 const maxKey = 4096
 
-// readKey reads the key of a Lever account. Its errors hold nothing of what was read.
-func (a *app) readKey(path string) (string, error) {
+// readKey reads the key of a Lever account.
+func (a *app) readKey(path string) (string, error) { return a.readSecret("lever-api-key-file", path) }
+
+// readSecret reads a secret from the file that a flag names. Its errors hold nothing of what was read.
+func (a *app) readSecret(flag, path string) (string, error) {
 	in := a.stdin
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return "", &usageError{fmt.Errorf("--lever-api-key-file: %w", err)}
+			return "", &usageError{fmt.Errorf("--%s: %w", flag, err)}
 		}
 		defer f.Close()
 		in = f
 	}
 	b, err := io.ReadAll(io.LimitReader(in, maxKey+1))
 	if err != nil {
-		return "", fmt.Errorf("--lever-api-key-file: %w", err)
+		return "", fmt.Errorf("--%s: %w", flag, err)
 	}
 	key := strings.TrimSpace(string(b))
 	switch {
 	case key == "":
-		return "", &usageError{errors.New("--lever-api-key-file: it is empty")}
+		return "", &usageError{fmt.Errorf("--%s: it is empty", flag)}
 	case len(b) > maxKey, strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", &usageError{errors.New("--lever-api-key-file: it does not hold a key alone: want one line without blanks")}
+		return "", &usageError{fmt.Errorf("--%s: it does not hold a key alone: want one line without blanks", flag)}
 	}
 	return key, nil
 }

@@ -41,6 +41,7 @@ var checks = []check{
 	{"web", "public URL", checkPublicURL},
 	{"web", "it answers", checkPublicAnswers},
 	{"web", "OAuth app", checkOAuthApp},
+	{"web", "webhooks", checkWebhooks},
 
 	{"Lever", "reachable", checkLever},
 	{"Lever", "permissions", checkPermissions},

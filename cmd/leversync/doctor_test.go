@@ -106,6 +106,7 @@ func TestDoctorFindsWhatIsBroken(t *testing.T) {
 		{env("LEVERSYNC_ENCRYPTION_KEY", "bGV2ZXJzeW5jIHRlc3RzIHNlYWwgd2l0aCB0aGlzIDI="), "keys", "all open", checkFail, "does not list"},
 		{env("LEVERSYNC_ENCRYPTION_KEY", "bGV2ZXJzeW5jIHRlc3RzIHNlYWwgd2l0aCB0aGlzIDI=,"+testKey), "keys", "older keys", checkWarn, "2 values"},
 		{env("LEVERSYNC_PUBLIC_URL", "https://127.0.0.1:1"), "web", "it answers", checkFail, "does not answer"},
+		{sql(`INSERT INTO webhooks (connector_id, path_hash, path_sealed) VALUES ($1, '', '')`), "web", "webhooks", checkWarn, "https alone"},
 		{env("LEVER_API_URL", "http://127.0.0.1:1/v1"), "Lever", "reachable", checkFail, "can't be reached"},
 		{env("LEVERSYNC_DB_CONNS", "1000"), "Postgres", "connections", checkFail, "1000"},
 		{func() { do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru") }, "Redis", "eviction", checkFail, "allkeys-lru"},

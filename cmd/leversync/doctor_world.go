@@ -83,6 +83,31 @@ func checkPublicURL(_ context.Context, d *doctor) finding {
 	return ok("%s", d.cfg.PublicURL)
 }
 
+// checkWebhooks tells whether the webhooks that are on can come, and do.
+func checkWebhooks(ctx context.Context, d *doctor) finding {
+	if d.store == nil {
+		return skipped("%s", noPostgres)
+	}
+	w, err := d.store.WebhookStanding(ctx, silentWebhooks)
+	switch {
+	case err != nil:
+		return skipped("the tables can't be asked: is the schema this version's?")
+	case w.On == 0:
+		return ok("off: changes are found by the syncs")
+	case !strings.HasPrefix(d.cfg.PublicURL, "https://"):
+		return warn("set LEVERSYNC_PUBLIC_URL to the https URL by which Lever reaches it, and enable them again", "%s to take webhooks, and Lever sends to https alone", plural(w.On, "account"))
+	case w.Unsigned > 0:
+		return warn("leversync connector webhooks ID --signing-token-file FILE", "%s to take webhooks without a token that they are signed with", plural(w.Unsigned, "account"))
+	case w.Silent > 0:
+		return warn("have a Super Admin switch the events on in Lever's settings; `leversync connector webhooks ID` shows the URL",
+			"of %s none has come for a week", plural(w.Silent, "account"))
+	}
+	return ok("on, for %s", plural(w.On, "account"))
+}
+
+// silentWebhooks is after how long without one an account that takes webhooks is told of.
+const silentWebhooks = 7 * 24 * time.Hour
+
 // checkPublicAnswers asks the public URL whether it is us who answer there.
 func checkPublicAnswers(ctx context.Context, d *doctor) finding {
 	if d.cfg.PublicURL == "" {

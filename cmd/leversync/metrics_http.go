@@ -7,16 +7,19 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/leversync/leversync/cmd/leversync/internal/connect"
 )
 
-// httpMetrics counts requests by area of the site: paths hold ids.
+// httpMetrics counts requests by area of the site: paths hold ids, and secrets.
 type httpMetrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	webhooks *prometheus.CounterVec
 }
 
 func newHTTPMetrics() *httpMetrics {
-	return &httpMetrics{
+	m := &httpMetrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: namespace + "http_requests_total", Help: "Requests answered, by area and status.",
 		}, []string{"area", "code"}),
@@ -24,26 +27,38 @@ func newHTTPMetrics() *httpMetrics {
 			Name: namespace + "http_request_duration_seconds", Help: "From a request's arrival to its answer's end.",
 			Buckets: []float64{.001, .003, .01, .03, .1, .3, 1, 3, 10},
 		}, []string{"area"}),
+		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: namespace + "webhook_deliveries_total", Help: "Webhooks that came from Lever, by what became of them.",
+		}, []string{"result"}),
 	}
+	for _, result := range connect.WebhookResults { // so that a rate exists before the first
+		m.webhooks.WithLabelValues(result)
+	}
+	return m
 }
 
-// Describe names both.
+// webhook counts a webhook.
+func (m *httpMetrics) webhook(result string) { m.webhooks.WithLabelValues(result).Inc() }
+
+// Describe names them.
 func (m *httpMetrics) Describe(ch chan<- *prometheus.Desc) {
 	m.requests.Describe(ch)
 	m.seconds.Describe(ch)
+	m.webhooks.Describe(ch)
 }
 
-// Collect shows both.
+// Collect shows them.
 func (m *httpMetrics) Collect(ch chan<- prometheus.Metric) {
 	m.requests.Collect(ch)
 	m.seconds.Collect(ch)
+	m.webhooks.Collect(ch)
 }
 
 // area is the part of the site that a path is in.
 func area(path string) string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch first {
-	case "api", "connect":
+	case "api", "connect", "webhooks":
 		return first
 	case "docs", "openapi.json", "openapi.yaml":
 		return "docs"

@@ -42,13 +42,14 @@ var (
 	standingRecords     = desc("records", "Records stored and not gone.", "scope")
 	standingQuarantined = desc("quarantined", "Records that are set aside.", "scope")
 	standingUnsettled   = desc("writes_unsettled", "Writes to Lever whose outcome is not known yet.")
+	standingHints       = desc("hints_waiting", "Records that webhooks have hinted at, and that were not looked at yet.")
 	connectorLag        = desc("connector_sync_lag_seconds", "Now minus watermark, of as many connectors as LEVERSYNC_METRICS_CONNECTORS lets.", "connector_id", "scope")
 )
 
 // Describe names them all.
 func (*standingCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{standingUp, standingConnectors, standingScopes, standingLag, standingLate, standingFailed, standingForbidden,
-		standingRecords, standingQuarantined, standingUnsettled, connectorLag} {
+		standingRecords, standingQuarantined, standingUnsettled, standingHints, connectorLag} {
 		ch <- d
 	}
 }
@@ -78,7 +79,7 @@ func (c *standingCollector) ask(ctx context.Context) ([]prometheus.Metric, error
 	if err != nil {
 		return nil, err
 	}
-	out := []prometheus.Metric{gauge(standingUnsettled, float64(st.Unsettled))}
+	out := []prometheus.Metric{gauge(standingUnsettled, float64(st.Unsettled)), gauge(standingHints, float64(st.Hints))}
 	byStatus := map[string]int64{"incomplete": 0, "complete": 0, "relink_needed": 0, "paused": 0}
 	for _, s := range st.Connectors {
 		byStatus[s.Status] = s.N

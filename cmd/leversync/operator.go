@@ -72,7 +72,7 @@ func (p *process) dashboard() (*dashboard.Handler, error) {
 	return dashboard.New(dashboard.Config{
 		Store: p.store, Log: p.log, PublicURL: publicURL(p.cfg), Version: strings.TrimPrefix(readBuild().Version, "v"),
 		SyncInterval: p.cfg.SyncInterval, RateLimit: p.cfg.RateLimit,
-		Depth: q.Depth, Monitor: monitor,
+		Depth: q.Depth, Monitor: monitor, Unhook: p.unhook,
 		Retry: func(ctx context.Context, c store.Connector, records []store.QuarantinedRecord, anyway bool) (int, error) {
 			return p.retryRecords(ctx, q, c, records, anyway)
 		},

@@ -89,6 +89,16 @@ func (a apiClient) get(path string) map[string]any {
 
 func (a apiClient) do(method, path string, body any, want int) map[string]any {
 	a.t.Helper()
+	status, text := a.send(method, path, body)
+	if status != want {
+		a.t.Fatalf("%s %s: %d %s; want %d", method, path, status, text, want)
+	}
+	return decode[map[string]any](a.t, text)
+}
+
+// send makes a request, and returns the answer's status and body.
+func (a apiClient) send(method, path string, body any) (int, string) {
+	a.t.Helper()
 	b, err := json.Marshal(body)
 	if err != nil {
 		a.t.Fatal(err)
@@ -110,10 +120,7 @@ func (a apiClient) do(method, path string, body any, want int) map[string]any {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	if resp.StatusCode != want {
-		a.t.Fatalf("%s %s: %d %s; want %d", method, path, resp.StatusCode, text, want)
-	}
-	return decode[map[string]any](a.t, string(text))
+	return resp.StatusCode, string(text)
 }
 
 // browser follows links and forms, and keeps cookies.

@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/leversync/leversync/cmd/leversync/internal/api"
 	"github.com/leversync/leversync/cmd/leversync/internal/config"
 	"github.com/leversync/leversync/cmd/leversync/internal/connect"
 	"github.com/leversync/leversync/lever"
+	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/worker/task"
 )
 
@@ -31,12 +35,13 @@ func publicURL(cfg config.Config) string {
 func (p *process) mountWeb(mux *http.ServeMux) error {
 	unified, err := api.New(api.Config{
 		Store: p.store, Redis: p.redis, Queue: task.NewQueue(p.redis), Log: p.log, PublicURL: publicURL(p.cfg), Version: readBuild().Version,
-		Clients: p.worker.Client, Writer: p.writer, DailyCandidates: p.cfg.DailyCandidates, KeepDeleted: p.cfg.Keep.Deleted,
+		Clients: p.worker.Client, Writer: p.writer, DailyCandidates: p.cfg.DailyCandidates, KeepDeleted: p.cfg.Keep.Deleted, Unhook: p.unhook,
 	})
 	if err != nil {
 		return err
 	}
-	pages, err := connect.New(connect.Config{Store: p.store, Log: p.log, PublicURL: publicURL(p.cfg), OAuth: oauthOf(p.cfg), LeverURL: p.cfg.LeverAPIURL})
+	pages, err := connect.New(connect.Config{Store: p.store, Log: p.log, PublicURL: publicURL(p.cfg), OAuth: oauthOf(p.cfg), LeverURL: p.cfg.LeverAPIURL,
+		OnWebhook: p.httpMetrics.webhook})
 	if err != nil {
 		return err
 	}
@@ -48,8 +53,20 @@ func (p *process) mountWeb(mux *http.ServeMux) error {
 		mux.Handle(path, unified)
 	}
 	mux.Handle("/connect/", pages)
+	mux.Handle(connect.WebhookPath, pages.Webhooks())
 	mux.Handle("/", board)
 	return nil
+}
+
+// unhook takes back what is registered of a connector's webhooks with Lever.
+func (p *process) unhook(ctx context.Context, connector uuid.UUID) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	err := connect.Unregister(ctx, p.store, p.worker.Client, connector, publicURL(p.cfg))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 const (

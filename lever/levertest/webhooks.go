@@ -190,6 +190,17 @@ func (s *Server) Flush() int {
 	return h.delivered
 }
 
+// Webhooks are the URLs that webhooks are registered to, by event.
+func (s *Server) Webhooks() map[string][]string {
+	s.hooks.mu.Lock()
+	defer s.hooks.mu.Unlock()
+	out := map[string][]string{}
+	for _, h := range s.hooks.list {
+		out[h.Event] = append(out[h.Event], h.URL)
+	}
+	return out
+}
+
 // hookRoutes registers the endpoints of webhooks.
 func (s *Server) hookRoutes() {
 	s.mux.HandleFunc("GET /v1/webhooks", func(w http.ResponseWriter, _ *http.Request) {

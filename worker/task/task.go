@@ -36,6 +36,8 @@ type Sync struct {
 	Scope       string    `json:"scope,omitempty"` // "": every enabled scope
 	// DueAt is when it fell due: a traversal that began later has served it. Absent: when the task arrives.
 	DueAt *time.Time `json:"due_at,omitempty"`
+	// Hints asks for what Lever's webhooks have told of, and for nothing else; it goes with no scope.
+	Hints bool `json:"hints,omitempty"`
 }
 
 // ParseSync reads a payload. Its errors say what a good one looks like.
@@ -48,6 +50,9 @@ func ParseSync(payload []byte) (Sync, error) {
 	}
 	if p.ConnectorID == uuid.Nil {
 		return p, fmt.Errorf(`bad payload: no connector_id: want {"connector_id":"<uuid>","scope":"candidates"}`)
+	}
+	if p.Hints && p.Scope != "" {
+		return p, fmt.Errorf(`bad payload: hints go with no scope: want {"connector_id":"<uuid>","hints":true}`)
 	}
 	return p, nil
 }

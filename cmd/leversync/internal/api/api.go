@@ -47,6 +47,9 @@ type Config struct {
 	// KeepDeleted is how long records that are gone stay in the feed of changes; 0: for ever.
 	KeepDeleted time.Duration
 
+	// Unhook takes a connector's webhooks back at Lever, before it is deleted; nil: nothing does.
+	Unhook func(ctx context.Context, connector uuid.UUID) error
+
 	// Writer writes to Lever; nil: nothing can be written through this process.
 	Writer Writer
 }

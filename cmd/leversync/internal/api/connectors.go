@@ -109,6 +109,11 @@ func registerConnectorDelete(s *server, op huma.Operation) {
 		if err != nil {
 			return nil, err
 		}
+		if s.cfg.Unhook != nil {
+			if err := s.cfg.Unhook(ctx, id); err != nil {
+				s.cfg.Log.WarnContext(ctx, "webhooks not taken back", "connector_id", id, "error", err)
+			}
+		}
 		if err := s.cfg.Store.DeleteConnector(ctx, id); errors.Is(err, store.ErrNotFound) {
 			return nil, errNotFound
 		} else if err != nil {

@@ -42,6 +42,11 @@ func (h *Handler) askFor(ctx context.Context, connector uuid.UUID, allow, key st
 	}
 	a.Texts = enabledTexts(scopes)
 	a.Asked = h.permissions(a.Texts)
+	if hooked, err := h.store.TakesWebhooks(ctx, connector); err != nil {
+		return a, err
+	} else if hooked {
+		a.Asked = append(a.Asked, WebhookPermission)
+	}
 	a.Relink = a.Connector.CompletedAt != nil
 	return a, nil
 }

@@ -26,6 +26,7 @@ type Config struct {
 	Transport http.RoundTripper // to Lever; nil: lever's own
 	AppName   string            // who asks, in the customer's eyes; "": leversync
 	ReadOnly  bool              // ask for no permission to write
+	OnWebhook func(string)      // told of each webhook's result, one of WebhookResults; nil: nobody
 }
 
 // Handler serves everything under /connect/. Safe for concurrent use.

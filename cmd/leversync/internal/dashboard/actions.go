@@ -230,6 +230,11 @@ func (h *Handler) remove(w http.ResponseWriter, r *http.Request) error {
 		v.Unnamed = true
 		return h.render(w, r, http.StatusUnprocessableEntity, "settings", "Settings of "+v.Subject.OrgName, v)
 	}
+	if h.cfg.Unhook != nil {
+		if err := h.cfg.Unhook(r.Context(), v.Subject.ID); err != nil {
+			h.log.WarnContext(r.Context(), "webhooks not taken back", "connector_id", v.Subject.ID, "error", err)
+		}
+	}
 	if err := h.store.DeleteConnector(r.Context(), v.Subject.ID); err != nil {
 		return err
 	}
