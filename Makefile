@@ -22,10 +22,10 @@ ifneq ($(filter-out 0 no false,$(KEEP)),)
 DEMO_FLAGS  += --keep
 endif
 
-.PHONY: help build test fuzz nemesis mutants demo lint deploy-lint vuln fmt clean screenshots
+.PHONY: help build test bench bench-compare fuzz nemesis mutants demo lint deploy-lint vuln fmt clean screenshots
 
 help: ## list what there is to make
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-11s %s\n' "$$name" "$$does"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-13s %s\n' "$$name" "$$does"; done
 
 build: bin/slim/go.mod ## build bin/leversync
 	CGO_ENABLED=0 $(GO) build -modfile=$< -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN) ./cmd/leversync
@@ -43,6 +43,12 @@ nemesis: ## kill, freeze, cut off, flush, and lie to it for a quarter of an hour
 	LEVERSYNC_NEMESIS=1 deploy/services.sh run --fast -- $(GO) test ./worker -count=1 -timeout 60m -parallel 4 -v \
 		-run '^(TestNemesis.*|TestACrash.*|TestARevoked.*|TestKilledWorkers.*|TestAFrozenWorker.*|TestAFlushedRedis.*|TestARedisThat.*|TestCutConnections.*|TestAPostgresThat.*|TestInterrupted.*|TestARest.*|TestAFullDisk.*)$$' \
 		| grep -vE '^(=== |time=| +[a-z_]+_test.go:[0-9]+: (services|Lever|hour))'
+
+bench: ## measure it beside its limits, in ten minutes: a table, and JSON in BENCH_OUT (STEPS='Budget List' for some)
+	@deploy/services.sh run --test -- $(GO) run ./cmd/leversync/internal/bench run $(STEPS)
+
+bench-compare: ## print two results of bench side by side: OLD=a.json NEW=b.json
+	@$(GO) run ./cmd/leversync/internal/bench compare $(OLD) $(NEW)
 
 mutants: ## take each safeguard out of a copy of the tree, and see a test fail
 	deploy/services.sh run --fast -- .ci/mutants

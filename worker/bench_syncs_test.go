@@ -43,7 +43,7 @@ func syncs(b *testing.B, n int) {
 	b.ReportMetric(took.Seconds(), "first-s")
 	b.ReportMetric(cpu.Seconds(), "first-worker-CPU-s")
 	b.ReportMetric(float64(e.calls())/took.Seconds(), "first-calls/s")
-	e.firstData(b, pages)
+	e.firstData(b, "", pages)
 
 	for _, change := range []struct {
 		name  string
@@ -93,13 +93,13 @@ func report(b *testing.B, name string, calls, bound int) {
 
 // firstData reports after how many calls of a first sync all candidates, applications, jobs and users were there,
 // and how many archived opportunities had their children read before the last active one had.
-func (e *env) firstData(b *testing.B, pages int) {
+func (e *env) firstData(b *testing.B, name string, pages int) {
 	b.Helper()
 	there := storetest.Value[int](e.db, `SELECT count(*) FROM calls WHERE started_at <= (SELECT max(at) FROM (SELECT max(created_at) AS at FROM candidates
     UNION ALL SELECT max(created_at) FROM applications UNION ALL SELECT max(created_at) FROM jobs UNION ALL SELECT max(created_at) FROM remote_users) m)`)
-	b.ReportMetric(float64(there), "first-data-calls")
-	b.ReportMetric(float64(pages+20), "first-data-bound")
-	b.ReportMetric(float64(there)/float64(pages+20), "first-data-of-bound")
+	b.ReportMetric(float64(there), name+"first-data-calls")
+	b.ReportMetric(float64(pages+20), name+"first-data-bound")
+	b.ReportMetric(float64(there)/float64(pages+20), name+"first-data-of-bound")
 	b.ReportMetric(float64(storetest.Value[int](e.db, `SELECT count(*) FROM parents WHERE scope = 'applications' AND archived
-    AND children_read_at < (SELECT max(children_read_at) FROM parents WHERE scope = 'applications' AND NOT archived)`)), "archived-before-active")
+    AND children_read_at < (SELECT max(children_read_at) FROM parents WHERE scope = 'applications' AND NOT archived)`)), name+"archived-before-active")
 }

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ func BenchmarkThroughput(b *testing.B) {
 	for b.Loop() {
 		first := e.load("first")
 		e.loadPlain(plain, "plain-first").report(b, first, "first", n)
+		b.ReportMetric(float64(first.peak)/(1<<20), "first-peak-MB")
 		if got := storetest.Value[int](e.db, `SELECT count(*) FROM applications`); got != n {
 			b.Fatalf("%d applications, want %d", got, n)
 		}
@@ -35,10 +37,33 @@ func BenchmarkThroughput(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
+// BenchmarkGrowth reads the lists of accounts of several sizes, first and once more, for how the cost grows with them.
+func BenchmarkGrowth(b *testing.B) {
+	sizes := []int{3000, 10_000, 30_000}
+	if benchLarge() {
+		sizes = append(sizes, 100_000, 300_000, 1_000_000)
+	}
+	for _, n := range sizes {
+		b.Run(fmt.Sprintf("opportunities=%d", n), func(b *testing.B) {
+			e := benchEnv(b, account{Opportunities: n, Rate: -1}, listScopes...)
+			for b.Loop() {
+				first := e.load("first")
+				settleDown(b, e.db)
+				again := e.load("unchanged")
+				b.ReportMetric(first.took.Seconds(), "first-s")
+				b.ReportMetric(first.postgres.Seconds(), "first-Postgres-CPU-s")
+				b.ReportMetric(again.took.Seconds(), "unchanged-s")
+				b.ReportMetric(float64(max(first.peak, again.peak))/(1<<20), "peak-MB")
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
 // cost is what a load took.
 type cost struct {
 	took, client, postgres time.Duration
-	log                    int64 // bytes of Postgres's log
+	log, peak              int64 // bytes: of Postgres's log, and of memory at most
 	records                int64
 }
 
@@ -52,7 +77,7 @@ func (e *env) load(name string) cost {
 	e.served(5 * time.Minute)
 	c := cost{took: time.Since(began), postgres: postgresCPU(b, e.db) - cpu, log: logPosition(e.db) - log}
 	w.term()
-	c.client = w.cpu()
+	c.client, c.peak = w.cpu(), w.peak
 	return c
 }
 

@@ -1,0 +1,67 @@
+package worker_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/leversync/leversync/lever/levertest"
+	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/storetest"
+)
+
+// slowness is how long a Lever takes to answer.
+type slowness struct {
+	name    string
+	latency time.Duration
+}
+
+var slownesses = []slowness{{"50ms", 50 * time.Millisecond}, {"300ms", 300 * time.Millisecond}, {"1s", time.Second}}
+
+// BenchmarkBudget reads accounts that allow 10 calls a second from Levers that answer in 50 ms, 300 ms and 1 s, by 1, 2
+// and 8 worker processes, and reports the share of the rate that was used from the fifth second to the last but five,
+// the answers 429 and the most calls in any second. With LEVERSYNC_BENCH_LARGE that is so, for 2,000 opportunities,
+// and takes 20 minutes for each number of workers; without, everything is ten times as fast: 100 calls a second, from
+// Levers that answer in 5, 30 and 100 ms, half a second left out at either end, and 600 opportunities.
+// The three accounts of a number of workers are read at once, each with workers, a Postgres database and a Redis of its own.
+func BenchmarkBudget(b *testing.B) {
+	scale, n := 10, 600
+	if benchLarge() {
+		scale, n = 1, 2000
+	}
+	for _, workers := range []int{1, 2, 8} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			for b.Loop() {
+				budget(b, n, workers, scale)
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+func budget(b *testing.B, n, workers, scale int) {
+	rate := 10 * float64(scale)
+	edge := 5 * time.Second / time.Duration(scale)
+	var envs []*env
+	for _, s := range slownesses {
+		e := newEnv(b, levertest.Config{Seed: 7, Opportunities: n, RatePerSecond: rate, Burst: 20, Confidential: true, Epoch: benchEpoch(),
+			Latency: s.latency / time.Duration(scale)}, rate)
+		e.crew(workers, store.DefaultLease)
+		envs = append(envs, e)
+	}
+	began := time.Now()
+	for _, e := range envs {
+		e.ask(false)
+	}
+	for i, e := range envs {
+		e.served(40 * time.Minute)
+		ended := storetest.Value[time.Time](e.db, `SELECT max(ended_at) FROM runs`)
+		name := slownesses[i].name
+		b.ReportMetric(e.lever.Utilisation(began.Add(edge), ended.Add(-edge)), name+"-used")
+		b.ReportMetric(float64(e.lever.Throttled()), name+"-429s")
+		b.ReportMetric(float64(e.lever.MaxInWindow(time.Second)), name+"-max-in-1s")
+		b.ReportMetric(float64(e.calls())/float64(e.undisturbed()), name+"-calls-of-bound")
+		e.firstData(b, name+"-", (n+99)/100)
+	}
+	b.ReportMetric(rate+2, "allowed-in-1s") // the rate, and a burst of two that the budget allows itself
+}
