@@ -1,0 +1,189 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leversync/leversync/lever/levertest"
+)
+
+// asProgram makes the test's own binary run as leversync does: for shells that tests start.
+const asProgram = "LEVERSYNC_TEST_AS_PROGRAM"
+
+func init() {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+}
+
+// document reads one of the project's texts.
+func document(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("../..", path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// fenced is the first block of shell commands below a heading.
+func fenced(t *testing.T, text, heading string) string {
+	t.Helper()
+	_, below, found := strings.Cut(text, heading+"\n")
+	_, below, begun := strings.Cut(below, "```sh\n")
+	block, _, ended := strings.Cut(below, "```\n")
+	if !found || !begun || !ended {
+		t.Fatalf("no commands below %s", heading)
+	}
+	return block
+}
+
+// The README's first account, word for word in a shell: what differs is where Postgres, Redis and Lever are, the id that a
+// person would copy, and that the binary is the test's.
+func TestReadmeFirstAccount(t *testing.T) {
+	t.Parallel()
+	c := newCLI(t)
+	c.withRedis()
+	c.withLever(levertest.Config{Seed: 33, Opportunities: 20, RatePerSecond: -1})
+	folder := t.TempDir()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := fenced(t, document(t, "README.md"), "## Your first account, in five minutes")
+	for old, is := range map[string]string{
+		"make build && export PATH=$PWD/bin:$PATH\n":        "export PATH=$PWD/bin:$PATH\n",
+		"'postgres://leversync:…@localhost:5432/leversync'": "'" + c.env["DATABASE_URL"] + "'",
+		"'redis://localhost:6379/0'":                        "'" + c.env["REDIS_URL"] + "'",
+		"leversync serve & ":                                "leversync serve >serve.txt 2>&1 & trap \"kill $!; wait $!\" EXIT\n: ",
+		"--lever-api-key-file key.txt\n":                    "--lever-api-key-file key.txt\nCONNECTOR_ID=$(leversync connector list | grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')\n",
+		"sync CONNECTOR_ID":                                 "sync $CONNECTOR_ID",
+	} {
+		if strings.Count(block, old) != 1 {
+			t.Fatalf("the README's first account has %q %d times, want once:\n%s", old, strings.Count(block, old), block)
+		}
+		block = strings.Replace(block, old, is, 1)
+	}
+	if _, err := exec.LookPath("psql"); err != nil {
+		block = regexp.MustCompile(`(?m)^psql .*\n`).ReplaceAllString(block, "")
+	}
+	for name, text := range map[string]string{
+		"key.txt":       "test-key\n",
+		"bin/leversync": "#!/bin/sh\n" + asProgram + "=1 exec '" + program + "' \"$@\"\n",
+	} {
+		path := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", block)
+	cmd.Dir, cmd.WaitDelay = folder, 10*time.Second
+	cmd.Env = append(os.Environ(), "LEVER_API_URL="+c.env["LEVER_API_URL"], "LEVERSYNC_ADDR=127.0.0.1:0", "LEVERSYNC_RATE_LIMIT=1000")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		served, _ := os.ReadFile(filepath.Join(folder, "serve.txt"))
+		t.Fatalf("the README's first account: %v\n%s\nserve said:\n%s", err, out, served)
+	}
+	for _, want := range []string{"Acme", "SYNCED"} {
+		if !strings.Contains(strings.ToUpper(string(out)), strings.ToUpper(want)) {
+			t.Errorf("the README's first account printed\n%s\nwant %s in it", out, want)
+		}
+	}
+}
+
+var (
+	commandSpan = regexp.MustCompile("`leversync ([^`]+)`")
+	commandLine = regexp.MustCompile(`(?m)^(?:.*exec api /|  )?leversync ([^#\n]+)`)
+	shellBlock  = regexp.MustCompile("(?s)```sh\n(.*?)```")
+	makeSpan    = regexp.MustCompile("(?m)(?:`|^)make ([a-z-]+)")
+	makeTarget  = regexp.MustCompile(`(?m)^([a-z-]+):`)
+)
+
+// Each command that a text or a help names exists, with the flags that are named with it; each make target, too.
+func TestDocumentedCommands(t *testing.T) {
+	t.Parallel()
+	root := (&app{getenv: os.Getenv}).root()
+	root.InitDefaultHelpFlag()
+	texts := map[string]string{"README.md": document(t, "README.md"), "deploy/systemd/leversync.env.example": document(t, "deploy/systemd/leversync.env.example")}
+	docs, err := filepath.Glob("../../deploy/docs/*.md")
+	if err != nil || len(docs) < 5 {
+		t.Fatalf("%d documents, %v", len(docs), err)
+	}
+	for _, path := range docs {
+		texts[filepath.Base(path)] = document(t, filepath.Join("deploy/docs", filepath.Base(path)))
+	}
+	eachCommand(root, func(c *cobra.Command) { texts["help of "+c.CommandPath()] = c.Long + "\n```sh\n" + c.Example + "\n```" })
+	targets := map[string]bool{}
+	for _, m := range makeTarget.FindAllStringSubmatch(document(t, "Makefile"), -1) {
+		targets[m[1]] = true
+	}
+	named := 0
+	for where, text := range texts {
+		commands := commandSpan.FindAllStringSubmatch(text, -1)
+		for _, block := range shellBlock.FindAllString(text, -1) {
+			commands = append(commands, commandLine.FindAllStringSubmatch(block, -1)...)
+		}
+		for _, m := range commands {
+			named++
+			if missing := unknownIn(root, m[1]); missing != "" {
+				t.Errorf("%s names `leversync %s`: there is no %s", where, strings.TrimSpace(m[1]), missing)
+			}
+		}
+		for _, m := range makeSpan.FindAllStringSubmatch(text, -1) {
+			if !targets[m[1]] {
+				t.Errorf("%s names `make %s`, which the Makefile does not have", where, m[1])
+			}
+		}
+	}
+	if named < 100 {
+		t.Errorf("%d commands are named in all texts: the search finds too few", named)
+	}
+}
+
+func eachCommand(c *cobra.Command, f func(*cobra.Command)) {
+	f(c)
+	for _, sub := range c.Commands() {
+		eachCommand(sub, f)
+	}
+}
+
+// unknownIn is the first part of a command line that does not exist; "" if all do. Alternatives stand as a|b, what may be left
+// out in brackets.
+func unknownIn(root *cobra.Command, line string) string {
+	at := []*cobra.Command{root}
+	for _, word := range strings.Fields(strings.NewReplacer(`\|`, "|", "[", " ", "]", " ", "`", " ").Replace(line)) {
+		if word == "|" || word == "&&" || word == ">" || word == "2>" || word == ";" {
+			return ""
+		}
+		if flag, isFlag := strings.CutPrefix(word, "--"); isFlag {
+			name, _, _ := strings.Cut(strings.TrimRight(flag, ",.:"), "=")
+			if at[0].Flags().Lookup(name) == nil && at[0].InheritedFlags().Lookup(name) == nil {
+				return "flag --" + name + " of " + at[0].CommandPath()
+			}
+			continue
+		}
+		if !at[0].HasSubCommands() || strings.ToUpper(word) == word || word == "help" {
+			continue
+		}
+		var next []*cobra.Command
+		for name := range strings.SplitSeq(strings.TrimRight(word, ",.:"), "|") {
+			found, _, err := at[0].Find([]string{name})
+			if err != nil || found == at[0] {
+				return "command " + name + " of " + at[0].CommandPath()
+			}
+			next = append(next, found)
+		}
+		at = next
+	}
+	return ""
+}
