@@ -107,13 +107,20 @@ func (a *app) registerWebhooks(ctx context.Context, s *store.Store, c store.Conn
 		if err != nil {
 			return err
 		}
-		err = connect.Register(ctx, s, lc, c.ID, public)
-		if lever.Classify(err) == lever.VerdictForbidden {
-			return fmt.Errorf("Lever does not let this credential register webhooks. Register the URL by hand, and give the signature tokens with --signing-token-file; or give the credential %s, and --enable again",
-				connect.WebhookPermission)
-		}
-		return err
+		return registerProblem(connect.Register(ctx, s, lc, c.ID, public))
 	})
+}
+
+// registerProblem says what to do where webhooks could not be registered.
+func registerProblem(err error) error {
+	if lever.Classify(err) == lever.VerdictForbidden {
+		return fmt.Errorf("this credential may not register webhooks with Lever: register the URL by hand, and give the signature tokens; or give the credential the permission %s, and try again",
+			connect.WebhookPermission)
+	}
+	if err != nil {
+		return fmt.Errorf("not all webhooks could be registered with Lever, try again: %w", err)
+	}
+	return nil
 }
 
 func (a *app) disableWebhooks(ctx context.Context, s *store.Store, c store.Connector) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leversync/leversync/cmd/leversync/internal/config"
+	"github.com/leversync/leversync/cmd/leversync/internal/connect"
 	"github.com/leversync/leversync/cmd/leversync/internal/dashboard"
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/unified"
@@ -72,7 +73,11 @@ func (p *process) dashboard() (*dashboard.Handler, error) {
 	return dashboard.New(dashboard.Config{
 		Store: p.store, Log: p.log, PublicURL: publicURL(p.cfg), Version: strings.TrimPrefix(readBuild().Version, "v"),
 		SyncInterval: p.cfg.SyncInterval, RateLimit: p.cfg.RateLimit,
-		Depth: q.Depth, Monitor: monitor, Unhook: p.unhook,
+		Depth: q.Depth, Monitor: monitor,
+		Webhooks: &dashboard.Webhooks{
+			URL:      func(secret string) string { return connect.WebhookURL(publicURL(p.cfg), secret) },
+			Register: p.hook, Unregister: p.unhook,
+		},
 		Retry: func(ctx context.Context, c store.Connector, records []store.QuarantinedRecord, anyway bool) (int, error) {
 			return p.retryRecords(ctx, q, c, records, anyway)
 		},

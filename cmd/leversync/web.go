@@ -58,6 +58,17 @@ func (p *process) mountWeb(mux *http.ServeMux) error {
 	return nil
 }
 
+// hook registers a connector's webhooks with Lever. Its error is for people.
+func (p *process) hook(ctx context.Context, connector uuid.UUID) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	c, err := p.worker.Client(ctx, connector)
+	if err == nil {
+		err = connect.Register(ctx, p.store, c, connector, publicURL(p.cfg))
+	}
+	return registerProblem(err)
+}
+
 // unhook takes back what is registered of a connector's webhooks with Lever.
 func (p *process) unhook(ctx context.Context, connector uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)

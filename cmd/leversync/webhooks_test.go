@@ -114,3 +114,37 @@ func (c *cli) quiet() {
 		}
 	}
 }
+
+// TestWebhooksByHand: where Lever does not let a credential register them, the URL and the tokens go by hand.
+func TestWebhooksByHand(t *testing.T) {
+	t.Parallel()
+	c := newCLI(t)
+	c.withRedis()
+	account := c.withLever(levertest.Config{Seed: 52, Opportunities: 3, RatePerSecond: -1})
+	c.env["LEVERSYNC_PUBLIC_URL"] = "https://sync.example.com"
+	id := c.create()
+	if o := c.runWith("a-token", "connector", "webhooks", id, "--signing-token-file", "-"); o.code != exitUsage || !strings.Contains(o.err, "--enable --by-hand") {
+		t.Errorf("a token before they are on: exit %d: %s; want 2, and what to do", o.code, o.err)
+	}
+	if o := c.run("connector", "webhooks", id, "--by-hand"); o.code != exitUsage {
+		t.Errorf("--by-hand alone: exit %d, want 2", o.code)
+	}
+	account.Deny("", "webhooks")
+	o := c.run("connector", "webhooks", id, "--enable")
+	if o.code != exitFailure || !strings.Contains(o.err, "webhooks:write:admin") || !strings.Contains(o.out, "https://sync.example.com/webhooks/lever/") ||
+		!strings.Contains(o.out, "--signing-token-file") {
+		t.Errorf("--enable without the permission: exit %d: %s%s; want 1, the URL, and what to do", o.code, o.out, o.err)
+	}
+	o = c.runWith("a-token\n", "connector", "webhooks", id, "--signing-token-file", "-", "--json")
+	if v := decode[webhooksView](t, o.out); o.code != exitOK || v.ByHand != 1 || len(v.Events) != 0 || strings.Contains(o.out+o.err, "a-token") {
+		t.Errorf("--signing-token-file: exit %d: %s%s; want one token by hand, and no sight of it", o.code, o.out, o.err)
+	}
+	if v := decode[webhooksView](t, c.must("connector", "webhooks", id, "--disable", "--json")); v.Enabled || v.URL != "" {
+		t.Errorf("--disable: %+v; want them off", v)
+	}
+	c.must("connector", "webhooks", id, "--disable") // it is
+	c.must("connector", "webhooks", id)
+	if o := c.run("connector", "webhooks", noConnector); o.code != exitNotFound {
+		t.Errorf("webhooks of no connector: exit %d, want 3", o.code)
+	}
+}

@@ -358,3 +358,19 @@ func TestRegisterIsRefused(t *testing.T) {
 		t.Errorf("Webhooks = %+v, %v; want a path, and nothing registered", w, err)
 	}
 }
+
+// TestALinkAsksForWebhooks: the permission to register them is asked for where they are on, and nowhere else.
+func TestALinkAsksForWebhooks(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	c, path := e.link("Acme")
+	if a := e.browser().get(path); strings.Contains(a.body, connect.WebhookPermission) {
+		t.Error("a link asks for webhooks, which are off")
+	}
+	if err := e.db.Store.EnableWebhooks(t.Context(), c.ID); err != nil {
+		t.Fatal(err)
+	}
+	if a := e.browser().get(path); !strings.Contains(a.body, connect.WebhookPermission) {
+		t.Errorf("a link does not ask for webhooks, which are on: %d", a.status)
+	}
+}

@@ -103,13 +103,15 @@ func (h *Handler) relink(w http.ResponseWriter, r *http.Request) error {
 
 // settingsView is what can be changed of a connector.
 type settingsView struct {
-	Subject  subject
-	Scopes   []scopeChoice
-	Interval string // "": the installation's
-	Rate     string // likewise
-	Default  struct{ Interval, Rate string }
-	Problem  string // with the pace
-	Unnamed  bool   // the name that should confirm the deletion was another
+	Subject     subject
+	Scopes      []scopeChoice
+	Interval    string // "": the installation's
+	Rate        string // likewise
+	Default     struct{ Interval, Rate string }
+	Problem     string // with the pace
+	Hooks       *hookView
+	HookProblem string
+	Unnamed     bool // the name that should confirm the deletion was another
 }
 
 func (h *Handler) settingsPage(w http.ResponseWriter, r *http.Request) error {
@@ -142,7 +144,8 @@ func (h *Handler) settings(r *http.Request) (settingsView, error) {
 	if h.cfg.RateLimit > 0 {
 		v.Default.Rate = strconv.FormatFloat(h.cfg.RateLimit, 'g', -1, 64)
 	}
-	return v, nil
+	v.Hooks, err = h.hooks(r.Context(), c.ID)
+	return v, err
 }
 
 // setScopes turns scopes on and off, as they are ticked, and removes what is stored of those that it turns off where that is
@@ -230,8 +233,8 @@ func (h *Handler) remove(w http.ResponseWriter, r *http.Request) error {
 		v.Unnamed = true
 		return h.render(w, r, http.StatusUnprocessableEntity, "settings", "Settings of "+v.Subject.OrgName, v)
 	}
-	if h.cfg.Unhook != nil {
-		if err := h.cfg.Unhook(r.Context(), v.Subject.ID); err != nil {
+	if h.cfg.Webhooks != nil {
+		if err := h.cfg.Webhooks.Unregister(r.Context(), v.Subject.ID); err != nil {
 			h.log.WarnContext(r.Context(), "webhooks not taken back", "connector_id", v.Subject.ID, "error", err)
 		}
 	}

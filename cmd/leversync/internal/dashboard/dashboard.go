@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/unified"
 )
@@ -27,8 +25,8 @@ type Config struct {
 	// Retry tries records of the quarantine again, and returns how many are read from Lever again by the sync that it
 	// starts. The others can't be stored by this version either, and stay; with anyway they are read again, too. nil: no such button.
 	Retry func(ctx context.Context, c store.Connector, records []store.QuarantinedRecord, anyway bool) (int, error)
-	// Unhook takes a connector's webhooks back at Lever, before it is deleted; nil: nothing does.
-	Unhook func(ctx context.Context, connector uuid.UUID) error
+	// Webhooks lets connectors take webhooks; a connector that is deleted has them taken back. nil: none does.
+	Webhooks *Webhooks
 	// Depth counts the tasks of each queue by state; its error says which queues could not be read. nil: no such page.
 	Depth func() (map[string]map[string]int, error)
 	// Monitor serves a tool that looks into the queues, below MonitorPath. nil: none.

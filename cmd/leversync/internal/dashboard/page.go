@@ -108,6 +108,7 @@ var notices = map[string]string{
 	"scopes":     "The scopes are as you chose. What was turned on syncs now.",
 	"removed":    "The scopes are as you chose. What was stored of those that were turned off is removed within a minute.",
 	"cadence":    "Saved. It holds from the next sync on.",
+	"hooks":      "Saved.",
 	"deleted":    "The connector and everything of it was deleted.",
 	"revoked":    "The key is revoked: it opens nothing any more.",
 	"signed-out": "That browser is signed out.",

@@ -41,6 +41,7 @@ func Routes() []Route {
 		post("/connectors/{id}/quarantine", func(h *Handler) pageFunc { return h.retry }),
 		post("/connectors/{id}/scopes", func(h *Handler) pageFunc { return h.setScopes }),
 		post("/connectors/{id}/cadence", func(h *Handler) pageFunc { return h.setCadence }),
+		post("/connectors/{id}/webhooks", func(h *Handler) pageFunc { return h.setHooks }),
 		post("/connectors/{id}/token", func(h *Handler) pageFunc { return h.newToken }),
 		post("/connectors/{id}/delete", func(h *Handler) pageFunc { return h.remove }),
 
