@@ -18,6 +18,9 @@ func TestMain(m *testing.M) {
 	}
 	storetest.Main(m, goleak.Cleanup(func(code int) {
 		ledger.print(os.Stdout)
+		if builtIn != "" {
+			_ = os.RemoveAll(builtIn)
+		}
 		os.Exit(code)
 	}))
 }

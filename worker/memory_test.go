@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -76,16 +77,31 @@ func measure(t testing.TB, program string, n int, scopes []unified.Scope) {
 	}
 }
 
-// buildServe builds the binary, without the race detector's tenfold memory.
+// builtIn is the folder of the binary, which TestMain removes; "": none was built.
+var builtIn string
+
+var buildOnce = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "leversync-built-")
+	if err != nil {
+		return "", err
+	}
+	builtIn = dir
+	program := filepath.Join(dir, "leversync")
+	if out, err := exec.Command("make", "-C", "..", "build", "BIN="+program).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return program, nil
+})
+
+// buildServe builds the binary, once for all tests, without the race detector's tenfold memory.
 func buildServe(t testing.TB) string {
 	t.Helper()
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		t.Skip("no /proc here to read the peak of memory from")
 	}
-	program := filepath.Join(t.TempDir(), "leversync")
-	out, err := exec.Command("make", "-C", "..", "build", "BIN="+program).CombinedOutput()
+	program, err := buildOnce()
 	if err != nil {
-		t.Fatalf("make build: %v\n%s", err, out)
+		t.Fatalf("make build: %v", err)
 	}
 	built, err := os.Stat(program)
 	if err != nil {
