@@ -5,6 +5,7 @@
 --   tat      when the bucket is full again, with all reservations made
 --   factor   share of the full rate in force, 0.1 to 1;  ft  when it was last raised
 --   lt       when it was last halved;  blocked  nothing is granted before
+--   at       when it was last looked at
 --   m<lane>  while this time is ahead, callers of that lane want slots: lower lanes stand back
 -- ARGV: 1 mode, "take" or "throttled"
 --   take:      2 full rate per second, 3 burst, 4 lane, 5 horizon, 6 slots wanted now, 7 callers of the
@@ -18,19 +19,31 @@ local key = KEYS[1]
 local second = 1000000
 local minute = 60 * second
 
-local f = redis.call('HMGET', key, 'tat', 'factor', 'ft', 'lt', 'blocked', 'm0', 'm1', 'm2', 'm3', 'm4')
+local f = redis.call('HMGET', key, 'tat', 'factor', 'ft', 'lt', 'blocked', 'm0', 'm1', 'm2', 'm3', 'm4', 'at')
 local tat = tonumber(f[1]) or 0
 local factor = tonumber(f[2]) or 1
 local ft = tonumber(f[3]) or now
 local lt = tonumber(f[4]) or 0
 local blocked = tonumber(f[5]) or 0
 
+local function int(n) return string.format('%.0f', n) end
+
 local function keep(...)
-	redis.call('HSET', key, ...)
+	redis.call('HSET', key, 'at', int(now), ...)
 	redis.call('PEXPIRE', key, math.ceil((math.max(minute, blocked - now + minute)) / 1000))
 end
 
-local function int(n) return string.format('%.0f', n) end
+local back = (tonumber(f[11]) or now) - now
+if back > 0 then -- the clock was put back: what lay ahead lies as far ahead as it did
+	tat, ft, lt, blocked = math.max(0, tat - back), ft - back, math.max(0, lt - back), math.max(0, blocked - back)
+	keep('tat', int(tat), 'ft', int(ft), 'lt', int(lt), 'blocked', int(blocked))
+	for m = 6, 10 do
+		if f[m] then
+			f[m] = int(tonumber(f[m]) - back)
+			redis.call('HSET', key, 'm' .. (m - 6), f[m])
+		end
+	end
+end
 
 if ARGV[1] == 'throttled' then
 	blocked = math.max(blocked, now + tonumber(ARGV[2]))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -210,6 +211,34 @@ func TestBudgetGivesWayTo429(t *testing.T) {
 	_, err := b.Wait(t.Context(), LaneWrite)
 	if got := RetryAfter(err); got < 50*time.Minute {
 		t.Errorf("amid an hour's block: got %v, want a BudgetError of about an hour", err)
+	}
+}
+
+// TestBudgetOfAClockPutBack: an hour ago, for Redis, all that the budget remembers lay an hour ahead.
+func TestBudgetOfAClockPutBack(t *testing.T) {
+	t.Parallel()
+	opt := testRedis(t)
+	bs := newBudgets(t, opt)
+	b := bs.For("c", 40)
+	for range 10 {
+		if _, err := b.Wait(t.Context(), LaneIncremental); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.Throttled(time.Millisecond)
+	key := bs.prefix + "{c}"
+	fields, err := bs.rdb.HGetAll(t.Context(), key).Result()
+	if err != nil || fields["at"] == "" {
+		t.Fatalf("%v, %v: want the moment that it was last looked at", fields, err)
+	}
+	for _, f := range []string{"tat", "ft", "lt", "blocked", "at", "m0", "m1", "m2", "m3", "m4"} {
+		if v, err := strconv.ParseInt(fields[f], 10, 64); err == nil {
+			bs.rdb.HSet(t.Context(), key, f, v+time.Hour.Microseconds())
+		}
+	}
+	bs.rdb.HSet(t.Context(), key, "m0", time.Now().Add(time.Hour).UnixMicro()) // a higher lane stood there
+	if got := len(saturate(t, []*Budget{newBudgets(t, opt).For("c", 40)}, 8, LaneIncremental, 2*time.Second).at); got < 30 {
+		t.Errorf("2 s at 40/s after the clock was put back an hour: got %d grants, want at least 30", got)
 	}
 }
 

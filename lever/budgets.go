@@ -34,7 +34,8 @@ type BudgetOptions struct {
 type Budgets struct {
 	rdb    redis.UniversalClient
 	prefix string
-	away   atomic.Int64 // Unix nanoseconds until which Redis is not asked again
+	born   time.Time    // moments count from here: a clock that is put back stops nothing
+	away   atomic.Int64 // until when Redis is not asked again, in nanoseconds since born; 0: it is asked
 
 	mu sync.Mutex
 	of map[string]*Budget
@@ -45,7 +46,7 @@ func NewBudgets(rdb redis.UniversalClient, o BudgetOptions) *Budgets {
 	if o.Prefix == "" {
 		o.Prefix = "leversync:budget:"
 	}
-	return &Budgets{rdb: rdb, prefix: o.Prefix, of: map[string]*Budget{}}
+	return &Budgets{rdb: rdb, prefix: o.Prefix, born: time.Now(), of: map[string]*Budget{}}
 }
 
 // For is the budget of a connector: one value for all that ask, its rate set to the latest perSecond;
@@ -93,7 +94,7 @@ func (bs *Budgets) run(key string, args ...any) (grant, error) {
 		return budgetScript.Run(ctx, bs.rdb, []string{key}, args...).Int64Slice()
 	})
 	if err != nil || len(n) != 3 {
-		bs.away.Store(time.Now().Add(budgetProbe).UnixNano())
+		bs.away.Store(int64(time.Since(bs.born) + budgetProbe))
 		return grant{}, errRedisAway
 	}
 	return grant{slots: int(n[0]), wait: micros(n[1]), between: micros(n[2])}, nil
@@ -124,8 +125,8 @@ func (bs *Budgets) ask(question func(context.Context) ([]int64, error)) ([]int64
 
 // probe finds out whether Redis is back, once until has come, and lets nobody wait for it.
 func (bs *Budgets) probe(until int64) {
-	now := time.Now()
-	if now.UnixNano() < until || !bs.away.CompareAndSwap(until, now.Add(budgetProbe).UnixNano()) {
+	now := int64(time.Since(bs.born))
+	if now < until || !bs.away.CompareAndSwap(until, now+int64(budgetProbe)) {
 		return
 	}
 	go func() {

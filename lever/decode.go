@@ -34,7 +34,10 @@ func (t Time) MarshalJSON() ([]byte, error) {
 }
 
 // maxMillis is the last millisecond of the year 9999: beyond it neither Postgres' nor ISO's forms are safe.
-const maxMillis = 253402300799999
+const (
+	maxMillis = 253402300799999
+	minMillis = -62135596800000 // the first of the year 1
+)
 
 // UnmarshalJSON reads every form that Lever is known to use.
 func (t *Time) UnmarshalJSON(b []byte) error {
@@ -60,13 +63,13 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	ms, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
 		f, ferr := strconv.ParseFloat(s, 64)
-		if ferr != nil || math.IsNaN(f) || math.Abs(f) > maxMillis {
+		if ferr != nil || math.IsNaN(f) || f > maxMillis || f < minMillis {
 			return fmt.Errorf("lever: %s is no time", kind(b))
 		}
 		ms = int64(f)
 	}
-	if ms > maxMillis || ms < -maxMillis {
-		return fmt.Errorf("lever: %d ms is no time between the years -6000 and 9999", ms)
+	if ms > maxMillis || ms < minMillis {
+		return fmt.Errorf("lever: %d ms is no time between the years 1 and 9999", ms)
 	}
 	*t = MillisTime(ms)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 func ids[T interface{ RecordID() string }](items []Item[T]) string {
@@ -163,6 +164,25 @@ func TestTypeTraps(t *testing.T) {
 	one(`{"id":"i","feedbackTemplate":"no-feedback","feedbackForms":[{"id":"f1","text":"x"},"f2"],"unknown":{"a":[1]}}`, &in)
 	if in.FeedbackTemplate != NoFeedback || len(in.FeedbackForms) != 2 || in.FeedbackForms[0] != "f1" {
 		t.Errorf("interview: got %+v, want no-feedback and two forms", in)
+	}
+}
+
+// A time that nothing can hold spoils its record; one in seconds, where milliseconds belong, is an early one, and harmless:
+// nothing is decided by Lever's times.
+func TestTimesOutOfRange(t *testing.T) {
+	t.Parallel()
+	for at, want := range map[string]string{
+		`253402300799999`: "9999-12-31T23:59:59.999Z", `253402300800000`: "", `1750000000000000`: "", `-62135596800001`: "", `"10000-01-01T00:00:00Z"`: "", `1e300`: "",
+		`1750000000`: "1970-01-21T06:06:40Z", `0`: "1970-01-01T00:00:00Z",
+	} {
+		items, _, err := decodePage[Opportunity]([]byte(`{"data":[{"id":"a","createdAt":` + at + `},{"id":"b"}]}`))
+		if err != nil || len(items) != 2 || items[1].Err != nil || (items[0].Err == nil) != (want != "") {
+			t.Errorf("createdAt %s: got %+v, %v; want %q, and its neighbour to stand", at, items, err, want)
+			continue
+		}
+		if got := items[0].Value.CreatedAt.Time.Format(time.RFC3339Nano); want != "" && got != want {
+			t.Errorf("createdAt %s: got %s, want %s", at, got, want)
+		}
 	}
 }
 

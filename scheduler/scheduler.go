@@ -134,7 +134,7 @@ func (s *Scheduler) tick(ctx context.Context, p *plan, now time.Time) error {
 	defer cancel()
 	do := p.next(now)
 	if do.maintain {
-		if err := s.cfg.Store.MaintainCalls(ctx, now, s.cfg.KeepCalls); err != nil {
+		if err := s.cfg.Store.MaintainCalls(ctx, s.cfg.KeepCalls); err != nil {
 			return err
 		}
 		if err := s.cfg.Store.PruneWebhooks(ctx); err != nil {

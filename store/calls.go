@@ -118,12 +118,19 @@ func nilTime(t time.Time) *time.Time {
 // callDays is how many days ahead the sync log has partitions for.
 const callDays = 7
 
-// MaintainCalls makes the sync log's partitions for the coming days and drops those whose day ended
-// before now - keep: dropping a table costs nothing, whatever its size. Safe to run at once in many processes.
-func (s *Store) MaintainCalls(ctx context.Context, now time.Time, keep time.Duration) error {
+// MaintainCalls makes the sync log's partitions for the coming days and drops those whose day ended longer ago than keep,
+// by Postgres' clock: one that is wrong here must not drop the log. Dropping a table costs nothing, whatever its size.
+// Safe to run at once in many processes.
+func (s *Store) MaintainCalls(ctx context.Context, keep time.Duration) error {
+	return s.maintainCalls(ctx, time.Time{}, keep)
+}
+
+// maintainCalls is MaintainCalls at a moment; zero is now.
+func (s *Store) maintainCalls(ctx context.Context, at time.Time, keep time.Duration) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var mine bool
-		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(hashtext('leversync.calls'))`).Scan(&mine); err != nil || !mine {
+		var now time.Time
+		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(hashtext('leversync.calls')), coalesce($1::timestamptz, now())`, nilTime(at)).Scan(&mine, &now); err != nil || !mine {
 			return err
 		}
 		names, err := partitions(ctx, tx)

@@ -93,7 +93,7 @@ func TestMaintainCalls(t *testing.T) {
 		}
 	}
 	maintain := func(now time.Time) {
-		if err := db.Store.MaintainCalls(t.Context(), now, keep); err != nil {
+		if err := store.MaintainCallsAt(t.Context(), db.Store, now, keep); err != nil {
 			t.Fatalf("MaintainCalls at %s: %v", now, err)
 		}
 	}
@@ -136,7 +136,7 @@ func TestMaintainCallsAtOnce(t *testing.T) {
 		for round := range rounds {
 			at := l0.AddDate(0, 0, round)
 			if i >= writers {
-				if err := db.Store.MaintainCalls(t.Context(), at, 1000*24*time.Hour); err != nil {
+				if err := store.MaintainCallsAt(t.Context(), db.Store, at, 1000*24*time.Hour); err != nil {
 					return err
 				}
 				continue
@@ -167,7 +167,7 @@ func TestMaintainCallsOneAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, db, l, tag(c.ID, "a", "A"))
-	errs := together(8, func(int) error { return db.Store.MaintainCalls(t.Context(), l0, time.Hour) })
+	errs := together(8, func(int) error { return store.MaintainCallsAt(t.Context(), db.Store, l0, time.Hour) })
 	if err := errors.Join(errs...); err != nil {
 		t.Errorf("8 MaintainCalls at once: %v", err)
 	}

@@ -118,6 +118,11 @@ func Connect(ctx context.Context, s *Store, n int) error {
 	return nil
 }
 
+// MaintainCallsAt is MaintainCalls at a moment.
+func MaintainCallsAt(ctx context.Context, s *Store, at time.Time, keep time.Duration) error {
+	return s.maintainCalls(ctx, at, keep)
+}
+
 // ResealsPurpose reports whether Reseal knows of values sealed for a purpose.
 func ResealsPurpose(purpose string) bool {
 	return slices.ContainsFunc(sealedColumns, func(c sealedColumn) bool { return c.purpose == purpose })

@@ -290,8 +290,6 @@ func (s *slice) begin(ctx context.Context) error {
 		return err
 	}
 	s.state.Cursor, s.state.Interrupted = nil, false
-	now := time.Now()
-	s.state.RunStartedAt = &now
 	s.w.store.Failpoint(store.PointBegun, s.connector.ID, s.stream.name)
 	s.log.DebugContext(ctx, "run begun", "run_id", s.lease.RunID, "kind", kind)
 	return nil

@@ -22,7 +22,7 @@ const (
 	// out here may still be on its way there.
 	writeSettle = time.Minute
 	// clockSkew is how far Lever's clock and ours may be apart.
-	clockSkew = 2 * time.Minute
+	clockSkew = 10 * time.Minute
 )
 
 // WriterConfig are a Writer's settings. The zero value is good.

@@ -31,6 +31,7 @@ type pen struct {
 	plain  *lever.Client
 	user   string
 	jobs   []string
+	skew   atomic.Int64 // of Lever's clock, in ns
 }
 
 // wire is a transport that interrupts calls.
@@ -57,7 +58,9 @@ func (w *wire) set(trip func(*http.Request) (*http.Response, error)) {
 
 func newPen(t *testing.T, cfg worker.WriterConfig) *pen {
 	t.Helper()
-	p := &pen{env: newEnv(t, levertest.Config{Seed: 50, Opportunities: 60, RatePerSecond: -1, Confidential: true}, fast), wire: &wire{}}
+	p := &pen{wire: &wire{}}
+	p.env = newEnv(t, levertest.Config{Seed: 50, Opportunities: 60, RatePerSecond: -1, Confidential: true,
+		Now: func() time.Time { return time.Now().Add(time.Duration(p.skew.Load())) }}, fast)
 	w := worker.New(worker.Config{Store: p.db.Store, Redis: p.rdb, LeverURL: p.url, Log: p.log, RateLimit: fast, Transport: p.wire})
 	p.writer = worker.NewWriter(w, cfg)
 	var err error
@@ -243,6 +246,7 @@ func TestInterruptedWritesMakeNoDuplicates(t *testing.T) {
 	p := newPen(t, worker.WriterConfig{Settle: time.Nanosecond})
 	for n := range 100 {
 		o, key, name := person(n, p.jobs[n%len(p.jobs)]), fmt.Sprint("key-", n), ""
+		p.skew.Store(int64(n%3-1) * int64(5*time.Minute)) // Lever's clock is off
 		if i := n % (len(wrongs) + len(faults)); i < len(wrongs) {
 			name = wrongs[i].name
 			p.wire.set(firstTime(wrongs[i].match, wrongs[i].wrong))
