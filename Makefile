@@ -44,7 +44,7 @@ nemesis: ## kill, freeze, cut off, flush, and lie to it for a quarter of an hour
 		-run '^(TestNemesis.*|TestACrash.*|TestARevoked.*|TestKilledWorkers.*|TestAFrozenWorker.*|TestAFlushedRedis.*|TestARedisThat.*|TestCutConnections.*|TestAPostgresThat.*|TestInterrupted.*|TestARest.*|TestAFullDisk.*|TestAKilledAPI.*|TestAFrozenAPI.*|TestLeversClock.*)$$' \
 		| grep -vE '^(=== |time=| +[a-z_]+_test.go:[0-9]+: (services|Lever|hour))'
 
-bench: ## measure it beside its limits, in ten minutes: a table, and JSON in BENCH_OUT (STEPS='Budget List' for some)
+bench: ## measure it beside its limits: a table, and JSON in BENCH_OUT (STEPS='Budget List' for some)
 	@deploy/services.sh run --test -- $(GO) run ./cmd/leversync/internal/bench run $(STEPS)
 
 bench-compare: ## print two results of bench side by side: OLD=a.json NEW=b.json

@@ -17,8 +17,6 @@ var steps = []step{
 	{"./worker", "BenchmarkBudget", "1x"},
 	{"./worker", "BenchmarkThroughput", "1x"},
 	{"./worker", "BenchmarkGrowth", "1x"},
-	{"./worker", "BenchmarkMany", "1x"},
-	{"./cmd/leversync", "BenchmarkFreshness", "1x"},
 	{"./cmd/leversync/internal/api", "BenchmarkList", "8x"},
 }
 
@@ -45,7 +43,7 @@ type bound float64
 
 const none bound = -1
 
-var rows = slices.Concat(calls(), budgets(), throughput(), memory(), many(), reads())
+var rows = slices.Concat(calls(), budgets(), throughput(), memory(), reads())
 
 func calls() []row {
 	var out []row
@@ -76,9 +74,7 @@ func budgets() []row {
 				row{goal: 6, what: "archived before active, " + of, bench: bench, figure: lever + "-archived-before-active", unit: "opportunities", atMost: 40})
 		}
 	}
-	return append(out,
-		row{goal: 3, what: "a change of the list, from its call to the API, p95", bench: "Freshness", figure: "list-p95-s", unit: "s", atMost: 5},
-		row{goal: 3, what: "a change of a child, from its call to the API, p95", bench: "Freshness", figure: "child-p95-s", unit: "s", atMost: 5})
+	return out
 }
 
 func throughput() []row {
@@ -106,19 +102,6 @@ func memory() []row {
 			row{goal: 5, what: fmt.Sprintf("  growth of the live heap, %d", n), bench: bench, figure: "live-heap-growth-%", unit: "%", atMost: 1})
 	}
 	return out
-}
-
-func many() []row {
-	return []row{
-		{goal: 7, what: "connectors, all served", bench: "Many", figure: "served", unit: "connectors", measured: "connectors", is: "connectors", atLeast: 1, atMost: none},
-		{goal: 7, what: "  calls a second, 8 workers", bench: "Many", figure: "calls/s", unit: "calls/s", atMost: none},
-		{goal: 7, what: "  most of the work by one worker of 8", bench: "Many", figure: "busiest-worker-share", unit: "of the calls", limit: 0.125, is: "an eighth", atMost: none},
-		{goal: 7, what: "p95 of a small connector's sync while a big one loads", bench: "Many", figure: "small-beside-big-p95-s", unit: "s", measured: "small-alone-p95-s", is: "alone", atMost: 2},
-		{goal: 7, what: "idle: CPU of 8 workers and a scheduler", bench: "Many", figure: "idle-CPU-s/hour", unit: "s an hour", atMost: none},
-		{goal: 7, what: "idle: Postgres", bench: "Many", figure: "idle-Postgres-transactions/s", unit: "transactions/s", atMost: none},
-		{goal: 7, what: "idle: Redis", bench: "Many", figure: "idle-Redis-commands/s", unit: "commands/s", atMost: none},
-		{goal: 7, what: "  an unchanged sync: CPU of a worker", bench: "Many", figure: "unchanged-sync-CPU-s", unit: "s", atMost: none},
-	}
 }
 
 func reads() []row {
