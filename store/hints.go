@@ -55,7 +55,7 @@ func (s *Store) ClaimHinted(ctx context.Context, grace time.Duration, limit int)
     SELECT w.connector_id FROM webhooks w JOIN connectors c ON c.id = w.connector_id
     WHERE coalesce(w.queued_at + $1::interval, '-infinity') < now() AND coalesce(w.wake_at, '-infinity') <= now()
       AND c.status = 'COMPLETE' AND NOT c.paused AND EXISTS (SELECT FROM hints h WHERE h.connector_id = w.connector_id)
-    ORDER BY w.queued_at NULLS FIRST LIMIT $2 FOR UPDATE OF w SKIP LOCKED
+    ORDER BY w.queued_at NULLS FIRST LIMIT $2 FOR NO KEY UPDATE OF w SKIP LOCKED
 )
 UPDATE webhooks w SET queued_at = now() FROM due WHERE w.connector_id = due.connector_id RETURNING w.connector_id`, grace, limit)
 	ids := make([]uuid.UUID, len(rows))

@@ -23,7 +23,7 @@ type Webhooks struct {
 	ConnectorID uuid.UUID
 	Secret      string // ends the path of the connector's own URL; not to be logged
 	EnabledAt   time.Time
-	ReceivedAt  *time.Time // the last genuine one
+	ReceivedAt  *time.Time // the last genuine one, give or take 5 s
 	Tokens      []WebhookToken
 	Hints       int64 // not looked at yet
 }
@@ -177,12 +177,17 @@ WHERE w.path_hash = $1`, hashSecret(secret))
 // this is the first time. ErrNotFound: the connector takes none any more.
 func (s *Store) TakeWebhook(ctx context.Context, connector uuid.UUID, token string, h *Hint) (first bool, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE webhooks SET received_at = now() WHERE connector_id = $1`, connector)
+		tag, err := tx.Exec(ctx, `SELECT FROM webhooks WHERE connector_id = $1 FOR KEY SHARE`, connector)
 		if err != nil {
 			return err
 		}
 		if tag.RowsAffected() == 0 {
 			return ErrNotFound
+		}
+		// Seldom: in a storm the row must be free for whoever claims it.
+		if _, err := tx.Exec(ctx, `UPDATE webhooks SET received_at = now() WHERE connector_id = $1 AND coalesce(received_at, '-infinity') < now() - interval '5 seconds'`,
+			connector); err != nil {
+			return err
 		}
 		tag, err = tx.Exec(ctx, `INSERT INTO webhook_deliveries (connector_id, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING`, connector, hashSecret(token))
 		if first = tag.RowsAffected() > 0; err != nil || !first || h == nil {

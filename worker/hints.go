@@ -18,6 +18,8 @@ const (
 	hintsAtOnce = 20
 	// hintTries is how often a look is tried that Lever answers with nonsense. The next sync sees to it all the same.
 	hintTries = 3
+	// hintBackoff is how long hints wait at most after a failure: there may be others that Lever does not fail on.
+	hintBackoff = 10 * time.Second
 	// firstListPause is how long hints wait between two looks whether the first traversal of the list is through.
 	firstListPause = 15 * time.Second
 )
@@ -60,11 +62,12 @@ func (w *Worker) readHinted(ctx context.Context, c store.Connector) (time.Durati
 	if err != nil || left.Ready == 0 && left.Later == 0 {
 		return 0, err
 	}
-	return w.beside(ctx, c, streams[streamChildren], func(s *slice, ctx context.Context) error {
+	wait, err := w.beside(ctx, c, streams[streamChildren], func(s *slice, ctx context.Context) error {
 		r := &childRun{slice: s, of: unified.Applications, kinds: childKinds, hinted: true}
 		r.prepare()
 		return r.read(ctx)
 	})
+	return min(wait, hintBackoff), err // what was put off for longer waits by itself
 }
 
 // everyScope is the set of all scopes.
@@ -166,9 +169,9 @@ func (s *slice) judge(ctx context.Context, err error) (wait time.Duration, state
 	s.log.WarnContext(ctx, "look put off", "error", err)
 	var failed *lookError
 	if errors.As(err, &failed) {
-		return backoff(failed.tries), "failed", err
+		return min(backoff(failed.tries), hintBackoff), "failed", err
 	}
-	return backoff(3), "failed", err
+	return hintBackoff, "failed", err
 }
 
 // lookError is a look that failed for the tries'th time.
@@ -209,13 +212,18 @@ func (s *slice) look(ctx context.Context) error {
 	if hints = hints[late:]; len(hints) > max(hintsAtOnce, state.LastFullPages) {
 		return l.leave(ctx, hints)
 	}
+	var failed *lookError // of one that Lever fails on, which keeps the others from nothing
 	for batch := range slices.Chunk(hints, min(max(s.conn.width(), 4), hintsAtOnce)) {
 		if s.over() {
 			return &yield{reason: "slice over"}
 		}
-		if err := l.at(ctx, batch); err != nil {
+		err := l.at(ctx, batch)
+		if first := failed == nil; err != nil && !(errors.As(err, &failed) && first) {
 			return err
 		}
+	}
+	if failed != nil {
+		return failed
 	}
 	return nil
 }
@@ -415,7 +423,10 @@ func (l *look) keep(ctx context.Context, sights []sight) error {
 		}
 		return l.done(ctx, tx, seen)
 	})
-	return errors.Join(err, stop)
+	if err != nil {
+		return err
+	}
+	return stop
 }
 
 // done settles hints that were looked at, and puts down the lists that they say to read.

@@ -260,6 +260,18 @@ func TestHintsAreDurable(t *testing.T) {
 	change()
 	brought("errors of Lever's")
 
+	// What Lever fails on keeps no other from being looked at.
+	bad, good := e.lever.PickN(3, levertest.Active)[1], e.lever.PickN(3, levertest.Active)[2]
+	if _, err := e.lever.Inject(levertest.Fault{Match: "^GET /opportunities/" + bad + "$", Kind: levertest.FaultStatus, Status: 500}); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{bad, good} {
+		e.hint(store.HintOpportunity, touched(t, e.lever.AdvanceStage, id))
+	}
+	e.until("the good one is looked at", time.Minute, func() bool { return e.waiting() == 1 })
+	e.lever.ClearFaults()
+	brought("a lasting error")
+
 	// The key is revoked, and another given.
 	e.lever.RevokeKey("test-key")
 	change()
