@@ -10,6 +10,8 @@ SHELL       := /bin/bash
 GO          ?= go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GITLEAKS    := github.com/zricethezav/gitleaks/v8@v8.30.1
+CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 BIN         ?= bin/leversync
 PKG         ?= ./...
@@ -22,7 +24,7 @@ ifneq ($(filter-out 0 no false,$(KEEP)),)
 DEMO_FLAGS  += --keep
 endif
 
-.PHONY: help build test bench bench-compare fuzz nemesis mutants demo lint deploy-lint vuln fmt clean screenshots
+.PHONY: help build test bench bench-compare fuzz nemesis mutants demo lint deploy-lint vuln fmt clean secrets sbom screenshots
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-13s %s\n' "$$name" "$$does"; done
@@ -72,6 +74,16 @@ vuln: ## look for known vulnerabilities in what is called
 	if $(GO) run $(GOVULNCHECK) ./... >"$$log" 2>&1; then tail -n 1 "$$log"; \
 	elif grep -q 'fetching vulnerabilities' "$$log"; then echo 'vuln: skipped: the database (vuln.go.dev) cannot be reached'; \
 	else cat "$$log"; exit 1; fi
+
+secrets: ## look for credentials in what is under version control
+	@if ! $(GO) run $(GITLEAKS) version >/dev/null 2>&1; then echo 'secrets: skipped: gitleaks cannot be had or built here'; exit 0; fi; \
+	tree=$$(mktemp -d); trap 'rm -rf "$$tree"' EXIT; \
+	git ls-files -z --cached --others --exclude-standard | xargs -0 tar -c --null -f - | tar -x -C "$$tree"; \
+	$(GO) run $(GITLEAKS) dir "$$tree" --config .gitleaks.toml --no-banner --redact --log-level warn -v && echo 'secrets: none found'
+
+sbom: ## write bin/leversync.cdx.json: what the binary is made of (CycloneDX)
+	@mkdir -p bin && $(GO) run $(CYCLONEDX) app -json -licenses -main cmd/leversync -output bin/leversync.cdx.json . && \
+	printf 'sbom: bin/leversync.cdx.json: %s components\n' "$$(grep -c '"bom-ref"' bin/leversync.cdx.json)"
 
 screenshots: ## take the pictures of the dashboard that are in .github/screenshots
 	LEVERSYNC_TEST_SCREENSHOTS=$(CURDIR)/.github/screenshots deploy/services.sh run --fast --browser -- $(GO) test ./cmd/leversync -run '^TestScreenshots$$' -count=1

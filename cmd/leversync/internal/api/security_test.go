@@ -2,9 +2,11 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -338,5 +340,51 @@ func TestFeedAfterAPurge(t *testing.T) {
 	}
 	if forever := newEnv(t); forever.ok(ats+"changes").status != 200 {
 		t.Error("the feed without a purge")
+	}
+}
+
+// A connector whose files come slowly holds up its own, and not another's.
+func TestSlowUploadsHoldUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	slow, other := *d.env, *d.env
+	c, token := d.newConnector()
+	d.seed(c)
+	other.conn, other.token = c, token
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	sent := make(chan struct{}, 4)
+	for range 4 {
+		body, w := io.Pipe()
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url+candidatesPath+"/"+uuid.NewString()+"/attachments", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+slow.key)
+		req.Header.Set("X-Connector-Token", slow.token)
+		wg.Go(func() {
+			resp, err := http.DefaultClient.Do(req)
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+		})
+		wg.Go(func() {
+			_, _ = io.WriteString(w, "{") // is taken once the request is on its way, and nothing follows
+			sent <- struct{}{}
+			<-ctx.Done()
+			_ = w.CloseWithError(ctx.Err())
+		})
+		<-sent
+	}
+	fast := &desk{env: &other, fake: d.fake}
+	made := fast.post(candidatesPath, fast.person(1))
+	if made.status != http.StatusOK {
+		t.Fatalf("POST candidates = %d %s", made.status, made.body)
+	}
+	a := fast.post(candidatesPath+"/"+made.json(t)["id"].(string)+"/attachments", map[string]any{"file_name": "a.txt", "file_content": "aGVsbG8=", "remote_user_id": fast.user()})
+	if a.status != http.StatusOK {
+		t.Errorf("a file of another connector, while four come slowly: %d %s; want 200", a.status, a.body)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -44,14 +45,19 @@ type attachmentInput struct {
 
 func registerAttachment(s *server, op huma.Operation) {
 	get := newFetcher(public, nil)
-	slots := make(chan struct{}, uploadSlots)
+	slots, own := make(chan struct{}, uploadSlots), sync.Map{}
 	op.Middlewares = append(op.Middlewares, func(hc huma.Context, next func(huma.Context)) {
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-			next(hc)
-		case <-hc.Context().Done():
+		// One a connector: whoever sends theirs slowly holds up nobody else's.
+		mine, _ := own.LoadOrStore(connectorOf(hc.Context()).ID, make(chan struct{}, 1))
+		for _, slot := range []chan struct{}{mine.(chan struct{}), slots} {
+			select {
+			case slot <- struct{}{}:
+				defer func() { <-slot }()
+			case <-hc.Context().Done():
+				return
+			}
 		}
+		next(hc)
 	})
 	op = s.answers(withBody(op, maxFileBody), http.StatusOK, "The attachment.", s.schemaOf(Attachment{}))
 	register(s, op, func(ctx context.Context, in *attachmentInput) (*writeOutput, error) {

@@ -38,6 +38,7 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) error {
 	from := addressOf(r)
 	if wait, ok := h.tries.allow(from, time.Now()); !ok {
 		seconds := int(wait.Seconds()) + 1
+		h.log.WarnContext(r.Context(), "sign-in refused: too many tries")
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
 		view.Error = fmt.Sprintf("That was wrong too often. Wait %s before you try again.", plural(int64(seconds), "second"))
 		return h.render(w, r, http.StatusTooManyRequests, "login", "Sign in", view)
@@ -65,6 +66,7 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) error {
 	} else if err != nil {
 		return err
 	}
+	h.log.InfoContext(r.Context(), "signed in")
 	h.setCookie(w, secret)
 	http.Redirect(w, r, view.Next, http.StatusSeeOther)
 	return nil
