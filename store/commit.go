@@ -24,6 +24,7 @@ type Tx struct {
 	store   *Store
 	tx      pgx.Tx
 	lease   Lease
+	first   bool // next to nothing of what comes is stored already
 	careful bool // a value was refused: write one record at a time, and set aside what is refused
 	counts  Counts
 	scopes  map[unified.Scope]*scopeCounts
@@ -168,6 +169,10 @@ func (t *Tx) scope(sc unified.Scope) *scopeCounts {
 	}
 	return t.scopes[sc]
 }
+
+// First says that this is the first traversal: next to nothing of what it brings is stored already, so that to look
+// first costs more than it spares.
+func (t *Tx) First() { t.first = true }
 
 // Add adds to the run's counters.
 func (t *Tx) Add(c Counts) {

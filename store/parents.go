@@ -39,8 +39,8 @@ type Known struct {
 
 // KnownParents returns what is stored of the parents named.
 func (t *Tx) KnownParents(ctx context.Context, sc unified.Scope, remoteIDs []string) (map[string]Known, error) {
-	got, err := many[Known](ctx, t.tx, `SELECT remote_id, person, raw_hash, digest, deleted_at IS NOT NULL AS deleted
-FROM parents WHERE connector_id = $1 AND scope = $2 AND remote_id = ANY($3)`, t.lease.Connector, string(sc), remoteIDs)
+	got, err := many[Known](ctx, t.tx, `SELECT p.* FROM unnest($3::text[]) u(id), LATERAL (
+    SELECT remote_id, person, raw_hash, digest, deleted_at IS NOT NULL AS deleted FROM parents WHERE remote_id = u.id AND connector_id = $1 AND scope = $2 LIMIT 1) p`, t.lease.Connector, string(sc), remoteIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +109,10 @@ ON CONFLICT (remote_id, connector_id, scope) DO UPDATE SET person = excluded.per
 // RawOf returns the payloads of all live parents of the persons named, or what is left of them, but for those in except, and for those that
 // were read for their children alone, so that no payload was kept: when it is, the persons are made anew.
 func (t *Tx) RawOf(ctx context.Context, persons, except []string) ([]json.RawMessage, error) {
-	rows, err := t.tx.Query(ctx, `SELECT coalesce(raw, rest) FROM parents WHERE connector_id = $1 AND scope = 'applications' AND person = ANY($2)
-AND deleted_at IS NULL AND coalesce(raw, rest) IS NOT NULL AND NOT remote_id = ANY($3)`, t.lease.Connector, persons, notNil(except))
+	// deleted_at IS NULL would let in the smaller indexes of live parents, which know nothing of persons: see migration 0040.
+	rows, err := t.tx.Query(ctx, `SELECT p.* FROM unnest($2::text[]) u(id), LATERAL (
+    SELECT coalesce(raw, rest) FROM parents WHERE person = u.id AND connector_id = $1 AND scope = 'applications' AND coalesce(deleted_at, 'infinity') = 'infinity'
+        AND coalesce(raw, rest) IS NOT NULL AND NOT remote_id = ANY($3) OFFSET 0) p`, t.lease.Connector, persons, notNil(except))
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,8 @@ type known struct {
 }
 
 // Upsert writes the new and the changed of one page's records of one scope. Hashes are compared first: an
-// unchanged page sends and writes nothing. Of a record that comes twice, the last is taken.
+// unchanged page sends and writes nothing. Where all is new by First, what is not there is written without a look. Of a
+// record that comes twice, the last is taken.
 func Upsert[R unified.Record](ctx context.Context, t *Tx, recs []R) error {
 	if len(recs) == 0 || t.off[recs[0].Scope()] {
 		return nil
@@ -33,6 +34,11 @@ func Upsert[R unified.Record](ctx context.Context, t *Tx, recs []R) error {
 	}
 	if rows, err = keepOut(ctx, t, rows, tab.ids); err != nil || len(rows) == 0 {
 		return err
+	}
+	if t.first && !t.careful {
+		if rows, err = t.insert(ctx, tab, rows); err != nil || len(rows) == 0 {
+			return err
+		}
 	}
 	stored, err := t.probe(ctx, tab, rows)
 	if err != nil {
@@ -67,12 +73,43 @@ func Upsert[R unified.Record](ctx context.Context, t *Tx, recs []R) error {
 	if err := t.write(ctx, tab, changed); err != nil {
 		return err
 	}
-	t.counts.Written += int64(len(changed))
-	n := t.scope(tab.scope)
-	n.records += int64(fresh)
-	n.done.Created += int64(fresh)
-	n.done.Updated += int64(len(changed) - fresh)
+	t.wrote(tab.scope, fresh, len(changed)-fresh)
 	return t.release(ctx, tab.scope, changed)
+}
+
+// insert writes the records that are not there, and returns the others.
+func (t *Tx) insert(ctx context.Context, tab *table, rows []row) ([]row, error) {
+	got, err := t.tx.Query(ctx, tab.insert, tab.args(t.lease.Connector, rows)...)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := pgx.CollectRows(got, pgx.RowTo[uuid.UUID])
+	if err != nil || len(ids) == 0 {
+		return rows, err
+	}
+	written := make(map[uuid.UUID]bool, len(ids))
+	for _, id := range ids {
+		written[id] = true
+	}
+	var there, fresh []row
+	for _, r := range rows {
+		if written[r.env.ID] {
+			fresh = append(fresh, r)
+		} else {
+			there = append(there, r)
+		}
+	}
+	t.wrote(tab.scope, len(fresh), 0)
+	return there, t.release(ctx, tab.scope, fresh)
+}
+
+// wrote counts records that were written.
+func (t *Tx) wrote(sc unified.Scope, created, updated int) {
+	t.counts.Written += int64(created + updated)
+	n := t.scope(sc)
+	n.records += int64(created)
+	n.done.Created += int64(created)
+	n.done.Updated += int64(updated)
 }
 
 // makeRows makes records ready, each id once: a statement may not touch a row twice.
@@ -99,9 +136,10 @@ func (t *Tx) probe(ctx context.Context, tab *table, rows []row) (map[uuid.UUID]k
 	for i, r := range rows {
 		ids[i] = r.env.ID
 	}
-	got, err := many[known](ctx, t.tx, fmt.Sprintf(`SELECT id, raw_hash, body_hash, deleted_at IS NOT NULL AS deleted,
-    EXISTS (SELECT FROM quarantine q WHERE q.connector_id = $1 AND q.scope = $3 AND q.key = r.remote_id) AS aside
-FROM %s r WHERE connector_id = $1 AND id = ANY($2)`, tab.name), t.lease.Connector, ids, string(tab.scope))
+	got, err := many[known](ctx, t.tx, fmt.Sprintf(`SELECT r.* FROM unnest($2::uuid[]) u(id), LATERAL (
+    SELECT id, raw_hash, body_hash, deleted_at IS NOT NULL AS deleted,
+        EXISTS (SELECT FROM quarantine q WHERE q.connector_id = $1 AND q.scope = $3 AND q.key = r.remote_id) AS aside
+    FROM %s r WHERE id = u.id AND connector_id = $1 LIMIT 1) r`, tab.name), t.lease.Connector, ids, string(tab.scope))
 	if err != nil {
 		return nil, err
 	}
@@ -133,13 +171,10 @@ func (t *Tx) upsertCarefully(ctx context.Context, tab *table, rows []row, stored
 			}
 			continue
 		}
-		t.counts.Written++
-		n := t.scope(tab.scope)
 		if k, ok := stored[r.env.ID]; !ok || k.Deleted {
-			n.records++
-			n.done.Created++
+			t.wrote(tab.scope, 1, 0)
 		} else {
-			n.done.Updated++
+			t.wrote(tab.scope, 0, 1)
 		}
 		if err := t.release(ctx, tab.scope, []row{r}); err != nil {
 			return err

@@ -21,6 +21,7 @@ type table struct {
 	scope   unified.Scope
 	name    string
 	columns []column
+	insert  string // what is not there yet, and returns its ids
 	upsert  string
 }
 
@@ -64,7 +65,7 @@ var tables = func() map[unified.Scope]*table {
 func newTable(r unified.Record) *table {
 	t := &table{scope: r.Scope(), name: r.Scope().Table()}
 	t.columns = columnsOf(t.name, reflect.TypeOf(r).Elem())
-	t.upsert = t.upsertSQL()
+	t.insert, t.upsert = t.writeSQL()
 	return t
 }
 
@@ -89,9 +90,9 @@ func columnsOf(table string, rt reflect.Type) []column {
 	return out
 }
 
-// upsertSQL writes new and changed records of one page in one statement. modified_at moves only with the
-// body; a record whose raw payload alone changed keeps it.
-func (t *table) upsertSQL() string {
+// writeSQL is how new, and how new and changed records of one page are written in one statement. modified_at moves only
+// with the body; a record whose raw payload alone changed keeps it.
+func (t *table) writeSQL() (insert, upsert string) {
 	names := []string{"id", "remote_id", "parent", "raw", "raw_hash", "body_hash"}
 	wires := []string{"uuid[]", "text[]", "text[]", "jsonb[]", "bytea[]", "bytea[]"}
 	casts := make([]string, len(names))
@@ -110,12 +111,13 @@ func (t *table) upsertSQL() string {
 			set = append(set, fmt.Sprintf("%s = excluded.%s", n, n))
 		}
 	}
-	return fmt.Sprintf(`INSERT INTO %[1]s AS t (connector_id, %[2]s)
+	rows := fmt.Sprintf(`INSERT INTO %[1]s AS t (connector_id, %[2]s)
 SELECT $1, %[3]s FROM unnest(%[4]s) AS u(%[2]s)
-ON CONFLICT (id, connector_id) DO UPDATE SET %[5]s,
+ON CONFLICT (id, connector_id) DO `,
+		t.name, strings.Join(names, ", "), strings.Join(sel, ", "), strings.Join(unnest, ", "))
+	return rows + "NOTHING RETURNING id", rows + "UPDATE SET " + strings.Join(set, ", ") + `,
     modified_at = CASE WHEN t.body_hash = excluded.body_hash AND t.deleted_at IS NULL THEN t.modified_at ELSE excluded.modified_at END,
-    deleted_at = NULL`,
-		t.name, strings.Join(names, ", "), strings.Join(sel, ", "), strings.Join(unnest, ", "), strings.Join(set, ", "))
+    deleted_at = NULL`
 }
 
 // row is a record made ready: its hashes, and its fields as they travel.

@@ -139,6 +139,9 @@ func (s *slice) commit(ctx context.Context, calls []store.Call, fn func(context.
 	s.writing.Add(1)
 	defer s.writing.Add(-1)
 	counts, err := s.w.store.Commit(ctx, s.lease, func(ctx context.Context, tx *store.Tx) error {
+		if s.state.LastStartedAt == nil {
+			tx.First()
+		}
 		if err := tx.Log(ctx, calls); err != nil {
 			return err
 		}
