@@ -142,6 +142,11 @@ func (s *Store) DeleteConnector(ctx context.Context, id uuid.UUID) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0`); err != nil { // a million rows take their time
 			return err
 		}
+		// Pages that are being written hold their stream's row and go on to need the connector's: they are let finish, and
+		// none begins after.
+		if _, err := tx.Exec(ctx, `SELECT FROM streams WHERE connector_id = $1 ORDER BY stream FOR UPDATE`, id); err != nil {
+			return err
+		}
 		// Its row goes first: a run under way loses its stream, and with it its fence.
 		tag, err := tx.Exec(ctx, `DELETE FROM connectors WHERE id = $1`, id)
 		if err != nil {

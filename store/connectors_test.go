@@ -184,3 +184,26 @@ func TestAway(t *testing.T) {
 		}
 	}
 }
+
+// TestDeleteConnectorInMidPage deletes a connector while a page of it is being written, from which more than one lock
+// is still to come.
+func TestDeleteConnectorInMidPage(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	l := running(t, db, linked(t, db).ID, stream)
+	deleted := make(chan error, 1)
+	_, err := db.Store.Commit(t.Context(), l, func(ctx context.Context, tx *store.Tx) error {
+		go func() { deleted <- db.Store.DeleteConnector(t.Context(), l.Connector) }()
+		awaitBlocked(t, db, 1)
+		return everything(ctx, tx, "late")
+	})
+	if err != nil {
+		t.Errorf("the page = %v; want it written", err)
+	}
+	if err := <-deleted; err != nil {
+		t.Errorf("DeleteConnector = %v; want it to have waited", err)
+	}
+	if n := storetest.Value[int](db, `SELECT (SELECT count(*) FROM connectors) + (SELECT count(*) FROM parents) + (SELECT count(*) FROM tags)`); n != 0 {
+		t.Errorf("%d rows are left", n)
+	}
+}
