@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -191,16 +190,4 @@ func (l asynqLog) Fatal(args ...any) { l.log.Error("asynq: " + fmt.Sprint(args..
 // skip makes an error that archives the task: trying again would change nothing.
 func skip(format string, args ...any) error {
 	return fmt.Errorf(format+" (%w)", append(args, asynq.SkipRetry)...)
-}
-
-// sleep waits, or returns early when the context ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
