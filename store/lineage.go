@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ type Lineage struct {
 	CreatedAt  time.Time    // here
 	Parent     string       // Lever's id of what it hangs on; "" for nothing
 	Run        *Run         // the one that wrote its last change; nil: no longer known
-	Calls      []Call       // of that run: the last ones before the change that served the scope, newest first
+	Calls      []Call       // of that run, newest first: those that the change was written with, or the last before it, where that can't be told
 	Runs       []Run        // of its stream since it was first written, newest first: each looked at it, or at what tells of it
 	Quarantine *Quarantined // a newer version of it that was set aside
 	Aside      *Call        // that brought that version; nil: no longer known
@@ -119,8 +120,8 @@ WHERE connector_id = $1 AND scope = $2 AND key = $3`, p.ConnectorID, p.Scope, qu
 	return l, err
 }
 
-// lineageWork finds the runs and calls. A transaction's time is its start, and a page's is written after it was read: the
-// last call that ended before the change, in the run that was under way, brought it.
+// lineageWork finds the runs and calls. A transaction's time is its start, and a page is written after it was read: the run
+// that was under way then brought the change.
 func (s *Store) lineageWork(ctx context.Context, tx pgx.Tx, l *Lineage) error {
 	const columns = `id, connector_id, stream, scopes, kind, state, started_at, ended_at, calls, bound, polled, swept, throttled, wait_ms, read, written, deleted, quarantined, sanitized, error`
 	var err error
@@ -134,7 +135,23 @@ ORDER BY started_at DESC LIMIT $4`, l.Connector.ID, string(l.Scope), l.CreatedAt
 		return err
 	}
 	l.Run = &runs[0]
+	if l.Calls, err = callsOf(ctx, tx, l); err != nil || len(l.Calls) > 0 {
+		return err
+	}
 	l.Calls, err = many[Call](ctx, tx, `SELECT * FROM calls WHERE connector_id = $1 AND run_id = $2 AND started_at BETWEEN $3::timestamptz AND $4::timestamptz + interval '1 millisecond'
 ORDER BY started_at DESC, id DESC LIMIT $5`, l.Connector.ID, l.Run.ID, l.Run.StartedAt, l.Record.ModifiedAt, lineageCalls)
 	return err
+}
+
+// callsOf are the calls that were logged in the transaction that wrote the record's last change, and brought records: those for its
+// scope, where there are some. After the database was restored from a dump nothing can be told: there are none.
+func callsOf(ctx context.Context, tx pgx.Tx, l *Lineage) ([]Call, error) {
+	calls, err := many[Call](ctx, tx, fmt.Sprintf(`SELECT * FROM calls WHERE connector_id = $1 AND run_id = $2 AND started_at BETWEEN $3::timestamptz AND $4::timestamptz + interval '1 millisecond'
+    AND records > 0 AND calls.xmin::text::bigint = (SELECT version::text::bigint & 4294967295 FROM %s WHERE connector_id = $1 AND id = $5)
+ORDER BY scope = $6 DESC, started_at DESC, id DESC LIMIT $7`, l.Scope.Table()),
+		l.Connector.ID, l.Run.ID, l.Run.StartedAt, l.Record.ModifiedAt, l.Record.ID, string(l.Scope), lineageCalls)
+	if err == nil && len(calls) > 0 && calls[0].Scope == string(l.Scope) {
+		calls = slices.DeleteFunc(calls, func(c Call) bool { return c.Scope != string(l.Scope) })
+	}
+	return calls, err
 }

@@ -234,7 +234,12 @@ func (a *app) printFindings(findings []finding) error {
 
 func writeFindings(w io.Writer, st style, findings []finding) {
 	group := ""
-	for _, f := range findings {
+	for len(findings) > 0 {
+		f, n := findings[0], alike(findings)
+		findings = findings[n:]
+		if n > 1 {
+			f.Check = plural(int64(n), "check")
+		}
 		if f.Group != group {
 			if group != "" {
 				fmt.Fprintln(w)
@@ -247,6 +252,16 @@ func writeFindings(w io.Writer, st style, findings []finding) {
 			fmt.Fprintf(w, "        %-20s %s\n", "", st.dim("→ "+f.Fix))
 		}
 	}
+}
+
+// alike is how many findings from the first on are to be told in one line: checks of a group that were not made for the same
+// reason, which would bury what failed.
+func alike(findings []finding) int {
+	first, n := findings[0], 1
+	for first.Result == checkSkip && n < len(findings) && findings[n].Result == checkSkip && findings[n].Group == first.Group && findings[n].Detail == first.Detail {
+		n++
+	}
+	return n
 }
 
 // discard is a log for what the doctor borrows from the roles.

@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"net"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -172,6 +173,9 @@ func TestDoctorIsNotHeldUp(t *testing.T) {
 	}
 	if f := r.find(t, "Postgres", "version"); f.Result != checkSkip {
 		t.Errorf("Postgres/version: %+v; want it skipped", f)
+	}
+	if text := c.run("doctor").out; strings.Count(text, "Postgres can't be asked") > 8 || !regexp.MustCompile(`skip  \d\d checks +Postgres can't be asked`).MatchString(text) {
+		t.Errorf("doctor = %s; want what Postgres can't be asked told once a group", text)
 	}
 	if o.code != 2 || strings.Contains(o.out+o.err, "hunter2") {
 		t.Errorf("exit %d, want 2, and no secret: %s%s", o.code, o.out, o.err)

@@ -17,7 +17,7 @@ func (a *app) whyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "why RECORD_ID",
 		Short: "Show where a record comes from: Lever's body, ours, the run and calls that brought it",
-		Long: `Show where a record comes from: how it reads now, what Lever sent, the run and the last calls that brought its latest
+		Long: `Show where a record comes from: how it reads now, what Lever sent, the run and the calls that brought its latest
 change, the runs since, and a newer version that was set aside, if there is one. RECORD_ID is the id in the API, or Lever's; an opportunity's is
 a candidate's and an application's. Runs and calls are known for as long as they are kept. Personal data goes to standard output.`,
 		Example: `  leversync why 8d0c2f8e-70f4-5b0e-9c57-6a1a5f0e4b11
@@ -110,7 +110,7 @@ func (a *app) printLineage(v lineageView, c store.Connector) {
 	}
 	section := func(title string) { fmt.Fprintf(a.stdout, "\n%s\n", st.bold(title)) }
 	if len(v.Calls) > 0 {
-		section("The last calls before the change")
+		section("The calls behind the change")
 		a.printCallTable(v.Calls, true)
 	}
 	if len(v.Runs) > 0 {
