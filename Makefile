@@ -85,8 +85,9 @@ sbom: ## write bin/leversync.cdx.json: what the binary is made of (CycloneDX)
 	@mkdir -p bin && $(GO) run $(CYCLONEDX) app -json -licenses -main cmd/leversync -output bin/leversync.cdx.json . && \
 	printf 'sbom: bin/leversync.cdx.json: %s components\n' "$$(grep -c '"bom-ref"' bin/leversync.cdx.json)"
 
-screenshots: ## take the pictures of the dashboard that are in .github/screenshots
-	LEVERSYNC_TEST_SCREENSHOTS=$(CURDIR)/.github/screenshots deploy/services.sh run --fast --browser -- $(GO) test ./cmd/leversync -run '^TestScreenshots$$' -count=1
+screenshots: ## take the README's pictures, and every page in bin/screenshots: light, dark, wide, narrow
+	LEVERSYNC_TEST_SCREENSHOTS=$(CURDIR)/.github/screenshots LEVERSYNC_TEST_GALLERY=$(CURDIR)/bin/screenshots deploy/services.sh run --fast --browser -- \
+		$(GO) test ./cmd/leversync -run '^Test(Screenshots|Gallery)$$' -count=1
 
 fmt: ## format the Go code
 	gofmt -w cmd lever scheduler store worker

@@ -44,7 +44,10 @@ type chromium struct {
 }
 
 // newChromium starts a browser, and ends it with the test. Without one the test is skipped, in CI it fails.
-func newChromium(t testing.TB) *chromium {
+func newChromium(t testing.TB) *chromium { t.Helper(); return newChromiumFor(t, browserLimit) }
+
+// newChromiumFor is newChromium for a test that takes longer than most.
+func newChromiumFor(t testing.TB, limit time.Duration) *chromium {
 	t.Helper()
 	program := os.Getenv(browserEnv)
 	if program == "" {
@@ -57,7 +60,7 @@ func newChromium(t testing.TB) *chromium {
 	case <-t.Context().Done():
 		t.Fatal("no turn at the browser before the end of the test")
 	}
-	limited, release := context.WithTimeout(context.Background(), browserLimit)
+	limited, release := context.WithTimeout(context.Background(), limit)
 	allocator, stop := chromedp.NewExecAllocator(limited, browserOptions(program)...)
 	tab, closeTab := chromedp.NewContext(allocator)
 	c.ctx = tab

@@ -29,18 +29,7 @@ func TestScreenshots(t *testing.T) {
 	c.env["LEVERSYNC_OPERATOR_PASSWORD"] = "correct horse battery staple"
 	serve := c.start("serve")
 	base := "http://" + serve.find(serve.stderr, `msg=listening addr=(\S+)`)
-	key := filepath.Join(t.TempDir(), "key.txt")
-	if err := os.WriteFile(key, []byte("test-key\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var ids []string
-	for _, org := range []string{"Acme", "Globex", "Hooli", "Initech", "SpaceX", "Stark Industries", "Umbrella", "Wayne Enterprises"} {
-		made := decode[map[string]any](t, c.must("connector", "create", "--org-name", org, "--origin-id", "customer-"+org[:2], "--lever-api-key-file", key, "--json"))
-		ids = append(ids, made["connector_id"].(string))
-	}
-	for _, id := range ids {
-		c.must("sync", id, "--wait")
-	}
+	ids := c.organisations(t)
 	c.picture(ids)
 
 	b := newChromium(t)
@@ -61,6 +50,24 @@ func TestScreenshots(t *testing.T) {
 	b.open(base + "/")
 	b.see("Wayne Enterprises")
 	b.picture(folder, "telephone")
+}
+
+// organisations are connectors that are synced.
+func (c *cli) organisations(t *testing.T) []string {
+	t.Helper()
+	key := filepath.Join(t.TempDir(), "key.txt")
+	if err := os.WriteFile(key, []byte("test-key\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, org := range []string{"Acme", "Globex", "Hooli", "Initech", "SpaceX", "Stark Industries", "Umbrella", "Wayne Enterprises"} {
+		made := decode[map[string]any](t, c.must("connector", "create", "--org-name", org, "--origin-id", "customer-"+org[:2], "--lever-api-key-file", key, "--json"))
+		ids = append(ids, made["connector_id"].(string))
+	}
+	for _, id := range ids {
+		c.must("sync", id, "--wait")
+	}
+	return ids
 }
 
 // picture makes the connectors stand as they do after a day: in some state each.

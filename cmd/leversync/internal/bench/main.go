@@ -25,7 +25,7 @@ import (
 const usage = `usage: bench run [STEP…]        run all benchmarks, or those whose names hold a STEP, and print the table
        bench compare OLD NEW    print two results side by side
 
-BENCH_OUT names the file for the results as JSON (.bench/TIME.json); LEVERSYNC_BENCH_LARGE asks for the long forms.`
+BENCH_OUT names the file for the results as JSON (.bench/TIME.json); LEVERSYNC_BENCH_LARGE asks for the long forms`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
