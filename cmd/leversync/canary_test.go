@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/leversync/leversync/cmd/leversync/internal/dashboard"
 	"github.com/leversync/leversync/lever/levertest"
 	"github.com/leversync/leversync/store"
 )
@@ -90,7 +91,8 @@ func values(m map[string]string) []string {
 }
 
 // Whatever goes wrong, no secret, and nothing of a person, is where it does not belong: in logs at level debug, metrics,
-// traces, what strangers are answered, the sync log, Redis, a support bundle; and no secret is in any column of Postgres.
+// traces, what strangers are answered, the sync log, Redis, a support bundle, the dashboard, asynqmon; and no secret is in any
+// column of Postgres.
 func TestCanaries(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)
@@ -132,7 +134,7 @@ func TestCanaries(t *testing.T) {
 	client.write(seen)
 	revokedLink(t, c, seen)
 	client.strangers(connector, secrets, seen)
-	login(t, base, seen)
+	login(t, base, connector, secrets["connector's token"], seen)
 	seen["Redis"] = redisDump(t, redisServer.URL)
 	_, seen["metrics"] = get(t, base+"/metrics")
 	seen["support bundle"] = c.must("support-bundle", "--show")
@@ -142,7 +144,7 @@ func TestCanaries(t *testing.T) {
 	traces.mu.Lock()
 	seen["traces"] = traces.raw.String()
 	traces.mu.Unlock()
-	for _, name := range []string{"Redis", "metrics", "support bundle", "calls", "log", "traces", "strangers"} {
+	for _, name := range []string{"Redis", "metrics", "support bundle", "calls", "log", "traces", "strangers", "sign-in", "dashboard", "asynqmon"} {
 		if len(seen[name]) < 100 {
 			t.Errorf("%s: %d bytes were looked at: nothing is shown", name, len(seen[name]))
 		}
@@ -268,7 +270,8 @@ func (a canaryClient) write(seen map[string]string) {
 func (a canaryClient) strangers(connector uuid.UUID, secrets map[string]string, seen map[string]string) {
 	a.t.Helper()
 	for _, path := range []string{"/api/ats/v1/candidates", "/api/ats/v1/candidates?cursor=" + url.QueryEscape(secrets["API key"]), "/api/v1/calls", "/connect/" + secrets["magic link"] + "x",
-		"/connect/callback?state=x&code=" + secrets["magic link"], "/api/ats/v1/connectors", "/api/v1/connectors/" + connector.String() + "/erasures", "/admin", "/nowhere"} {
+		"/connect/callback?state=x&code=" + secrets["magic link"], "/api/ats/v1/connectors", "/api/v1/connectors/" + connector.String() + "/erasures", "/connectors/" + connector.String(), "/nowhere", "/docs", "/openapi.json", "/readyz",
+		"/api/ats/v1/candidates/" + connector.String() + "?expand=" + url.QueryEscape(secrets["API key"])} {
 		for _, key := range []string{"", secrets["API key"] + "x", secrets["connector's token"]} {
 			status, body := a.send("GET", path, key, secrets["connector's token"]+"x", "")
 			seen["strangers"] += fmt.Sprintln(path[:min(len(path), 20)], status, body)
@@ -289,16 +292,14 @@ func revokedLink(t *testing.T, c *cli, seen map[string]string) {
 	seen["sync of a revoked grant"] = o.out + o.err
 }
 
-// login fails, and then opens the dashboard.
-func login(t *testing.T, base string, seen map[string]string) {
+// login fails, and then opens the dashboard, and looks at all that is there, asynqmon too. What it shows of the person is
+// where an operator looks a record up: in quarantine.
+func login(t *testing.T, base string, connector uuid.UUID, token string, seen map[string]string) {
 	t.Helper()
 	b := newBrowser(t)
-	page := b.get(base + "/admin/login")
-	if !strings.Contains(page, "password") {
-		t.Fatalf("GET /admin/login = %.200s; want a form", page)
-	}
-	for _, password := range []string{canaries.secrets["a password that fails"], canaries.secrets["operator's password"]} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/admin/login", strings.NewReader(url.Values{"password": {password}}.Encode()))
+	look := func(method, path string, form url.Values) string { // whatever its status: errors are looked at, too
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, base+path, strings.NewReader(form.Encode()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -308,12 +309,42 @@ func login(t *testing.T, base string, seen map[string]string) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer resp.Body.Close()
 		body, err := io.ReadAll(resp.Body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = resp.Body.Close()
-		seen["dashboard"] += string(body)
+		return fmt.Sprintln(path, resp.Status, resp.Header.Values("Location"), string(body))
+	}
+	for _, password := range []string{canaries.secrets["a password that fails"], canaries.secrets["operator's password"]} {
+		seen["sign-in"] += look(http.MethodPost, "/login", url.Values{"password": {password}})
+	}
+	for _, route := range dashboard.Routes() {
+		method, path, _ := strings.Cut(route.Pattern, " ")
+		if path = strings.NewReplacer("{id}", connector.String(), "{$}", "").Replace(path); method != http.MethodGet || strings.Contains(path, "{") || strings.HasSuffix(path, "/quarantine") {
+			continue
+		}
+		page := look(http.MethodGet, path, nil)
+		if strings.Contains(page, "Operator's password") {
+			t.Fatalf("GET %s: the dashboard is not open: nothing is shown", path)
+		}
+		if strings.HasSuffix(path, "/use") { // where the operator is given the connector's token
+			page = strings.ReplaceAll(page, token, "")
+		}
+		seen["dashboard"] += page
+	}
+	paths := []string{"", "api/queues", "api/servers", "api/scheduler_entries", "api/redis_info", "api/queue_stats"}
+	for _, queue := range []string{"sync", "backfill"} {
+		paths = append(paths, "api/queues/"+queue)
+		for _, state := range []string{"active", "pending", "scheduled", "retry", "archived", "completed"} {
+			paths = append(paths, "api/queues/"+queue+"/"+state+"_tasks?size=1000&page=1")
+		}
+	}
+	for _, path := range paths {
+		seen["asynqmon"] += look(http.MethodGet, "/queues/monitor/"+path, nil)
+	}
+	if !strings.Contains(seen["asynqmon"], connector.String()) && !strings.Contains(seen["asynqmon"], `"queues":[{`) {
+		t.Errorf("asynqmon shows no queue: %.300s", seen["asynqmon"])
 	}
 }
 
