@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/leversync/leversync/lever/levertest"
 	"github.com/leversync/leversync/store/storetest"
 	"github.com/leversync/leversync/store/unified"
@@ -44,10 +46,21 @@ func writes(e *env) int64 {
 	return n
 }
 
-// flushStats ends the pool's connections: a backend keeps back what it has counted, but not beyond its end.
+// flushStats ends the pool's connections: a backend keeps back what it has counted, but not beyond its end. It returns
+// once the pool has found out which of its connections are gone: whoever is given one of those is refused.
 func flushStats(e *env) {
 	e.t.Helper()
 	e.db.Exec(`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+	for range 100 {
+		var pings errgroup.Group
+		for range storetest.MaxConns {
+			pings.Go(func() error { return e.db.Store.Ping(e.t.Context()) })
+		}
+		if pings.Wait() == nil {
+			return
+		}
+	}
+	e.t.Fatal("Postgres stays away")
 }
 
 func TestUnchangedSyncWritesNoRecord(t *testing.T) {
