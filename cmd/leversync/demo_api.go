@@ -24,6 +24,25 @@ type demoCall struct {
 // demoKeyOfWrite is the idempotency key of the demo's candidate: the line can be pasted again, and makes no second one.
 const demoKeyOfWrite = "demo-john-doe"
 
+// firstActive is the first record of a page that is not disabled: in the name of a user who has left, Lever takes nothing.
+func firstActive(page json.RawMessage) (id string, err error) {
+	var list struct {
+		Items []struct {
+			ID       string
+			Disabled bool
+		}
+	}
+	if err := json.Unmarshal(page, &list); err != nil {
+		return "", err
+	}
+	for _, item := range list.Items {
+		if !item.Disabled {
+			return item.ID, nil
+		}
+	}
+	return "", errors.New("none is active")
+}
+
 // api makes the calls that an integrator would: who, for which job and at which stage, then the candidate, then reads
 // the candidate back.
 func (d *demo) api(ctx context.Context) error {
@@ -40,18 +59,13 @@ func (d *demo) api(ctx context.Context) error {
 
 	ids := map[string]string{}
 	for _, scope := range []string{"remote-users", "jobs", "job-interview-stages"} {
-		page, err := call(http.MethodGet, "/api/ats/v1/"+scope+"?page_size=2", nil)
+		page, err := call(http.MethodGet, "/api/ats/v1/"+scope+"?page_size=10", nil)
 		if err != nil {
 			return err
 		}
-		var list struct{ Items []struct{ ID string } }
-		if err := json.Unmarshal(page, &list); err != nil {
-			return err
+		if ids[scope], err = firstActive(page); err != nil {
+			return fmt.Errorf("the simulated account's %s: %w", scope, err)
 		}
-		if len(list.Items) == 0 {
-			return errors.New("the simulated account has no " + scope)
-		}
-		ids[scope] = list.Items[0].ID
 	}
 	before := d.lever.Len()
 	made, err := call(http.MethodPost, "/api/ats/v1/candidates", demoCandidate{
