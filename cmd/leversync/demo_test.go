@@ -106,3 +106,18 @@ func TestDemoKeptAndInterrupted(t *testing.T) {
 		t.Errorf("demo in a database that is in use: exit %d: %s; want it refused", o.code, o.err)
 	}
 }
+
+// TestFirstActive passes over those who are disabled: the order of a list is not ours, and they may come first in it.
+func TestFirstActive(t *testing.T) {
+	t.Parallel()
+	for page, want := range map[string]string{
+		`{"items":[{"id":"left","disabled":true},{"id":"here","disabled":false}]}`: "here",
+		`{"items":[{"id":"a","disabled":null},{"id":"b"}]}`:                        "a",
+		`{"items":[{"id":"left","disabled":true}]}`:                                "",
+		`{"items":[]}`: "",
+	} {
+		if got, err := firstActive([]byte(page)); got != want || (err == nil) != (want != "") {
+			t.Errorf("firstActive(%s) = %q, %v; want %q", page, got, err, want)
+		}
+	}
+}
