@@ -14,7 +14,9 @@ func FuzzCursor(f *testing.F) {
 	for _, s := range []string{
 		``, `{}`, `null`, `{"phase":"list","token":"t","page":3,"seen":300,"full":true,"since":"2026-11-23T05:00:00Z"}`,
 		`{"phase":"verify","suspects":["a","b"],"deletions_until":"0001-01-01T00:00:00Z","note":"n","ready":true,"probe":8}`,
-		`{"page":"3"}`, `{"page":1e3}`, `{"since":"10000-01-01T00:00:00Z"}`, `{"confidential":"yes","kinds":31,"forbidden":16}`, `[`, `{"restarts":-1,"unproven":1}`,
+		`{"page":"3"}`, `{"page":1e3}`, `{"since":"10000-01-01T00:00:00Z"}`, `{"confidential":"yes","kinds":31,"forbidden":16}`, `[`,
+		`{"page":5,"windows":[{"to":"2026-11-23T05:00:00+01:00","token":"t","seen":7},{"from":"2026-11-23T05:00:00+01:00","restarts":1,"done":true}]}`, `{"windows":[]}`,
+		`{"restarts":-1,"unproven":1}`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -40,5 +42,11 @@ func normalCursor(c cursor) cursor {
 		c.Suspects = nil
 	}
 	c.Since, c.DeletionsUntil = c.Since.UTC(), c.DeletionsUntil.UTC()
+	if len(c.Windows) == 0 {
+		c.Windows = nil
+	}
+	for i := range c.Windows {
+		c.Windows[i].From, c.Windows[i].To = c.Windows[i].From.UTC(), c.Windows[i].To.UTC()
+	}
 	return c
 }

@@ -15,6 +15,17 @@
 // lost, the reconciler makes another. A task therefore fails only when Postgres is away, and is archived
 // only when its payload is bad.
 //
+// # Using the budget
+//
+// While there is work, Lever's allowance is to be used, however slow Lever is. Child lists are read side by side, as many
+// as rate × latency and one more, in one flow without ends between batches. The list of opportunities is read by one cursor
+// while that is enough; else it is cut into windows of created_at that are read side by side, if the list is so long that
+// the calls this costs stay within a hundredth above the bound. Window, page token and what is done are part of the cursor:
+// each page is committed with its own, the traversal is complete when all windows are, and only then the watermark moves. A
+// slice that is over goes on in place while nobody waits for its slot. In a first sync the survey answers and the questions
+// wait for the list of opportunities, and the children for its end: there is something to see after a call for each
+// hundred opportunities, and some twenty more.
+//
 // # Scopes that are off
 //
 // What is off is not asked for, not even where another scope could use it: the documents of offers are

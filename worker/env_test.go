@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +94,12 @@ func bareEnvOn(t testing.TB, db *storetest.DB, cfg levertest.Config) *env {
 	return e
 }
 
+// cutInto is the number of windows that LEVERSYNC_TEST_WINDOWS forces upon every traversal of the opportunities; 0: none.
+func cutInto() int {
+	n, _ := strconv.Atoi(os.Getenv("LEVERSYNC_TEST_WINDOWS"))
+	return n
+}
+
 // logLevel is otherwise, or everything when LEVERSYNC_TEST_LOG is set.
 func logLevel(otherwise slog.Level) slog.Level {
 	if os.Getenv("LEVERSYNC_TEST_LOG") != "" {
@@ -110,7 +118,7 @@ func (e *env) start(cfg worker.Config) *worker.Worker {
 
 func (e *env) startWorker(cfg worker.Config) *worker.Worker {
 	e.t.Helper()
-	cfg.Store, cfg.Redis, cfg.LeverURL, cfg.Log = e.db.Store, e.rdb, e.url, e.log
+	cfg.Store, cfg.Redis, cfg.LeverURL, cfg.Log, cfg.Windows = e.db.Store, e.rdb, e.url, e.log, cmp.Or(cfg.Windows, cutInto())
 	w := worker.New(cfg)
 	if err := w.Start(); err != nil {
 		e.t.Fatalf("Start: %v", err)

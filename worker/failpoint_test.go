@@ -149,7 +149,7 @@ func (e *env) crash(c crash, n, calm int) {
 // heal runs a worker and a scheduler in this process until all is served.
 func (e *env) heal() {
 	e.t.Helper()
-	w := worker.New(worker.Config{Store: e.db.Store, Redis: e.rdb, LeverURL: e.url, OAuth: e.oauth(), Log: e.log})
+	w := worker.New(worker.Config{Store: e.db.Store, Redis: e.rdb, LeverURL: e.url, OAuth: e.oauth(), Log: e.log, Windows: cutInto()})
 	if err := w.Start(); err != nil {
 		e.t.Fatal(err)
 	}

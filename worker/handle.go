@@ -102,6 +102,9 @@ func (w *Worker) fanOut(ctx context.Context, c store.Connector, scopes []unified
 // advance brings the scope's stream up to date, after those that it needs.
 func (w *Worker) advance(ctx context.Context, c store.Connector, sc unified.Scope, due time.Time) error {
 	st := streamOf[sc]
+	if wait, err := w.firstOthers(ctx, c, st); wait || err != nil {
+		return err // the end of what is to come first wakes the scope
+	}
 	for _, name := range StreamsOf([]unified.Scope{sc}) {
 		state, err := w.store.Stream(ctx, c.ID, name)
 		if err != nil {
@@ -134,6 +137,29 @@ func (w *Worker) advance(ctx context.Context, c store.Connector, sc unified.Scop
 		}
 	}
 	return w.store.Settle(ctx, c.ID, sc, due)
+}
+
+// firstOthers reports whether st has to wait for the first traversal of a stream that it yields to.
+func (w *Worker) firstOthers(ctx context.Context, c store.Connector, st *stream) (bool, error) {
+	for _, name := range st.yields {
+		state, err := w.store.Stream(ctx, c.ID, name)
+		if err != nil {
+			return false, err
+		}
+		if state.LastTriedAt != nil {
+			continue
+		}
+		list, err := w.store.Scopes(ctx, c.ID)
+		if err != nil {
+			return false, err
+		}
+		for _, s := range list {
+			if s.Enabled && s.RequestedAt != nil && slices.Contains(streams[name].scopes, unified.Scope(s.Scope)) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // errEnded means that a run ended without bringing its scopes up to date: refused, or failed for good.
@@ -407,13 +433,13 @@ func relinkReason(cause error) string {
 	return fmt.Sprintf("Lever refused the credential (%v). Link the account again", cause)
 }
 
-// restart begins the traversal again after its page token expired, three times at most.
+// restart begins the traversal again after its page token expired, maxRestarts times at most.
 func (s *slice) restart(ctx context.Context, err error) (time.Duration, error) {
 	c, cerr := s.cursor()
 	if cerr != nil {
 		return 0, cerr
 	}
-	if c.Restarts >= 3 {
+	if c.Restarts >= maxRestarts {
 		return -1, s.end(ctx, "failed", fmt.Sprintf("page tokens expire faster than the list can be read: %v", err))
 	}
 	fresh := cursor{Restarts: c.Restarts + 1, Confidentiality: c.Confidentiality}

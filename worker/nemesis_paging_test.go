@@ -25,7 +25,19 @@ import (
 // traversal ends with what the source holds.
 func TestNemesisPaging(t *testing.T) {
 	t.Parallel()
-	accounts, rounds := 100, 2
+	for windows, name := range []string{"one cursor", 5: "windows"} {
+		if name != "" {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				nemesisPaging(t, windows)
+			})
+		}
+	}
+}
+
+// nemesisPaging is TestNemesisPaging with each traversal cut into so many windows; 0: read by one cursor.
+func nemesisPaging(t *testing.T, windows int) {
+	accounts, rounds := 60, 2
 	if long() {
 		accounts, rounds = 100, 100
 	}
@@ -44,7 +56,7 @@ func TestNemesisPaging(t *testing.T) {
 		}
 		f.make(name, c)
 	}
-	e.startWorker(worker.Config{Concurrency: 16})
+	e.startWorker(worker.Config{Concurrency: 16, Windows: windows})
 	e.startScheduler()
 	lost := 0
 	for range rounds {
@@ -58,9 +70,9 @@ func TestNemesisPaging(t *testing.T) {
 	}
 	lost += f.check(e, f.rows(), true)
 	result := tally{tried: accounts * rounds, survived: accounts*rounds - lost, lost: lost, failed: t.Failed()}
-	result.note = fmt.Sprintf("%d rows moved, %d deleted, %d pages came with a fault", f.moved, f.removed, f.faults)
-	ledger.add("paging sequence", result)
-	if f.moved == 0 || f.removed == 0 || f.faults == 0 {
+	result.note = fmt.Sprintf("%d rows moved, %d deleted, %d pages came with a fault, %d were of a window", f.moved, f.removed, f.faults, f.cut)
+	ledger.add(strings.TrimSpace("paging sequence "+map[bool]string{true: "in windows"}[windows > 0]), result)
+	if f.moved == 0 || f.removed == 0 || f.faults == 0 || windows > 0 && f.cut == 0 {
 		t.Errorf("the lists kept still: %s", result.note)
 	}
 }
@@ -81,15 +93,17 @@ type fickle struct {
 	wild                   bool
 	made                   int
 	moved, removed, faults int
+	cut                    int // pages of a window
 }
 
 type fickleList struct {
 	conn store.Connector
 	rows []string
+	edge int // what a window holds of its ends: 0 both, 1 not the beginning, 2 not the end
 }
 
 func (f *fickle) make(key string, c store.Connector) {
-	l := &fickleList{conn: c}
+	l := &fickleList{conn: c, edge: len(f.lists) % 3}
 	for range 6 + f.rng.IntN(8) {
 		l.rows = append(l.rows, f.id())
 	}
@@ -161,23 +175,55 @@ func (f *fickle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func row(id string) string {
-	return fmt.Sprintf(`{"id":%q,"contact":"c-%s","name":"Ada Example","createdAt":1783000000000}`, id, id)
+	return fmt.Sprintf(`{"id":%q,"contact":"c-%s","name":"Ada Example","createdAt":%d}`, id, id, madeAt(id))
 }
 
-// page answers with a page of two to five rows from the token on, which is a place in the list as it is now.
+// madeAt is when a row was made, in milliseconds: some time in four years, two rows at the same moment; one of twenty in
+// the first of all milliseconds, and one in a far future.
+func madeAt(id string) int64 {
+	n, _ := strconv.ParseInt(strings.TrimPrefix(id, "o-"), 10, 64)
+	switch n % 20 {
+	case 0:
+		return 1
+	case 1:
+		return 4_100_000_000_000
+	}
+	return 1_783_000_000_000 - n/2*7919%1400*86_400_000
+}
+
+// within are the places of the rows that a call's window holds.
+func (f *fickle) within(r *http.Request, l *fickleList) []int {
+	q := r.URL.Query()
+	from, _ := strconv.ParseInt(q.Get("created_at_start"), 10, 64)
+	to, _ := strconv.ParseInt(q.Get("created_at_end"), 10, 64)
+	if from != 0 || to != 0 {
+		f.cut++
+	}
+	var at []int
+	for i, id := range l.rows {
+		made := madeAt(id)
+		if (from == 0 || made > from || made == from && l.edge != 1) && (to == 0 || made < to || made == to && l.edge != 2) {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+// page answers with a page of two to five rows from the token on, which is a place in the window as it is now.
 func (f *fickle) page(w http.ResponseWriter, r *http.Request, l *fickleList) {
 	place, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Query().Get("offset"), "at-"), "-")
 	at, _ := strconv.Atoi(place)
 	if at > 0 && f.wild {
-		f.change(l, at)
+		f.change(l, f.within(r, l), at)
 	}
-	at = min(at, len(l.rows))
-	end := min(at+2+f.rng.IntN(4), len(l.rows))
+	rows := f.within(r, l)
+	at = min(at, len(rows))
+	end := min(at+2+f.rng.IntN(4), len(rows))
 	data := make([]string, 0, end-at)
-	for _, id := range l.rows[at:end] {
-		data = append(data, row(id))
+	for _, i := range rows[at:end] {
+		data = append(data, row(l.rows[i]))
 	}
-	more := end < len(l.rows)
+	more := end < len(rows)
 	if f.wild && f.rng.IntN(12) == 0 {
 		f.faults++
 		switch kind := f.rng.IntN(6); {
@@ -193,7 +239,7 @@ func (f *fickle) page(w http.ResponseWriter, r *http.Request, l *fickleList) {
 			f.answer(w, nil, true, fmt.Sprintf("at-%d-%d", at, f.rng.IntN(1<<20))) // another token for the same place
 			return
 		case len(data) > 0:
-			data = append(data, data[0], row(l.rows[max(at-1, 0)])) // twice within the page, and one of the page before
+			data = append(data, data[0], row(l.rows[rows[max(at-1, 0)]])) // twice within the page, and one of the page before
 		}
 	}
 	f.answer(w, data, more, fmt.Sprint("at-", end))
@@ -207,10 +253,10 @@ func (f *fickle) answer(w http.ResponseWriter, data []string, more bool, next st
 	fmt.Fprint(w, "}")
 }
 
-// change moves rows from the pages to come to those that were read, deletes, and adds.
-func (f *fickle) change(l *fickleList, read int) {
-	if n := len(l.rows); read < n && f.rng.IntN(3) == 0 { // unread → read: this traversal will not meet it
-		from, to := read+f.rng.IntN(n-read), f.rng.IntN(read)
+// change moves rows of a window from the pages to come to those that were read, deletes, and adds.
+func (f *fickle) change(l *fickleList, window []int, read int) {
+	if n := len(window); read < n && f.rng.IntN(3) == 0 { // unread → read: this traversal will not meet it
+		from, to := window[read+f.rng.IntN(n-read)], window[f.rng.IntN(read)]
 		id := l.rows[from]
 		l.rows = slices.Insert(slices.Delete(l.rows, from, from+1), to, id)
 		f.moved++

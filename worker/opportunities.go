@@ -3,6 +3,7 @@ package worker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/leversync/leversync/lever"
@@ -52,13 +53,15 @@ func runOpportunities(ctx context.Context, s *slice) (store.Outcome, error) {
 			return store.Outcome{}, err
 		}
 	}
-	return store.Outcome{State: "done", Reason: o.cursor.Note, Full: o.whole(o.cursor), Pages: o.cursor.Page, DeletionsUntil: o.cursor.DeletionsUntil}, nil
+	return store.Outcome{State: "done", Reason: o.cursor.Note, Full: o.whole(o.cursor), Pages: o.cursor.length(), DeletionsUntil: o.cursor.DeletionsUntil}, nil
 }
 
 type opportunities struct {
 	*slice
 	cursor cursor
 	hired  map[string]bool
+	long   bool // the list was found to be long enough to be cut into windows
+	uncut  bool // it is not tried again in this slice
 }
 
 // scope is which of the stream's scopes its calls are logged for.
@@ -113,18 +116,39 @@ func (o *opportunities) move(ctx context.Context, to cursor) error {
 }
 
 func (o *opportunities) list(ctx context.Context) error {
-	opts := lever.OpportunityOptions{
-		ExpandApplications: true, Confidentiality: o.cursor.Confidentiality, Token: o.cursor.Token, UpdatedSince: o.cursor.Since,
-	}
 	next := phaseFinish
 	if o.cursor.Full && o.state.LastStartedAt != nil {
 		next = phaseVerify
 	}
-	err := traverse(ctx, o.slice, &o.cursor, next, o.client().Opportunities(ctx, opts), o.apply)
+	if o.cursor.Full && o.cursor.Page == 0 && o.cursor.Windows == nil {
+		if err := o.cut(ctx); err != nil {
+			return err
+		}
+	}
+	var err error
+	if o.cursor.Windows != nil {
+		err = o.readWindows(ctx, next)
+	} else {
+		opts := o.options()
+		opts.Token = o.cursor.Token
+		err = traverse(ctx, o.slice, &o.cursor, next, o.probing(o.client().Opportunities(ctx, opts)), o.apply)
+	}
+	var y *yield
+	if o.long && errors.As(err, &y) {
+		if err := o.cutAnew(ctx); err != nil {
+			return err
+		}
+		return o.list(ctx)
+	}
 	if again, err := o.learnConfidential(ctx, &o.cursor, err); !again {
 		return err
 	}
 	return o.list(ctx)
+}
+
+// options are what the list is asked for.
+func (o *opportunities) options() lever.OpportunityOptions {
+	return lever.OpportunityOptions{ExpandApplications: true, Confidentiality: o.cursor.Confidentiality, UpdatedSince: o.cursor.Since}
 }
 
 // apply writes a page of opportunities.

@@ -234,6 +234,7 @@ type cursor struct {
 	Token           string    `json:"token,omitempty"`
 	Page            int       `json:"page"`                      // pages committed
 	Seen            int       `json:"seen,omitempty"`            // records met
+	Windows         []window  `json:"windows,omitempty"`         // that the list is cut into; each has a token of its own
 	Full            bool      `json:"full,omitempty"`            // it is a traversal of the whole list
 	Since           time.Time `json:"since,omitzero"`            // of a delta list
 	Unproven        bool      `json:"unproven,omitempty"`        // a record without an id was met: absence proves nothing
@@ -252,6 +253,14 @@ func (c cursor) encode() json.RawMessage {
 		panic(err) // plain fields: it cannot
 	}
 	return b
+}
+
+// length is how many pages the list has, read by one cursor.
+func (c cursor) length() int {
+	if len(c.Windows) == 0 {
+		return c.Page
+	}
+	return max(1, (c.Seen+99)/100)
 }
 
 func (s *slice) cursor() (cursor, error) {

@@ -14,6 +14,7 @@ type stream struct {
 	scopes []unified.Scope
 	needs  []string // streams that come first, and without which it can't run
 	wants  []string // streams that come first, if they can be had
+	yields []string // streams whose first traversal comes first, where it is asked for: there is to be something to see soon
 	run    func(ctx context.Context, s *slice) (store.Outcome, error)
 }
 
@@ -42,9 +43,9 @@ func init() { // not in the declaration: the run functions look into the table
 		{name: streamArchiveReasons, scopes: []unified.Scope{unified.RejectReasons}, run: runArchiveReasons},
 		{name: streamUsers, scopes: []unified.Scope{unified.RemoteUsers}, run: runUsers},
 		{name: streamTags, scopes: []unified.Scope{unified.Tags}, run: runTags},
-		{name: streamEEO, scopes: []unified.Scope{unified.EEOCs}, run: runEEO},
+		{name: streamEEO, scopes: []unified.Scope{unified.EEOCs}, yields: []string{streamOpportunities}, run: runEEO},
 		{name: streamPostings, scopes: []unified.Scope{unified.Jobs, unified.Departments, unified.Offices}, run: runPostings},
-		{name: streamQuestions, scopes: []unified.Scope{unified.ScreeningQuestions}, needs: []string{streamPostings}, run: runQuestions},
+		{name: streamQuestions, scopes: []unified.Scope{unified.ScreeningQuestions}, needs: []string{streamPostings}, yields: []string{streamOpportunities}, run: runQuestions},
 		{name: streamOpportunities, scopes: []unified.Scope{unified.Candidates, unified.Applications}, wants: []string{streamArchiveReasons}, run: runOpportunities},
 		{name: streamChildren, scopes: []unified.Scope{unified.ScheduledInterviews, unified.Scorecards, unified.Offers, unified.Attachments}, needs: []string{streamOpportunities}, run: runChildren},
 	} {
@@ -66,11 +67,11 @@ func (s *stream) dependents() []*stream {
 	return out
 }
 
-// waiters are the streams that s comes before: those that need it or want it, and those that come after them.
+// waiters are the streams that s comes before: those that need it, want it or yield to it, and those that come after them.
 func (s *stream) waiters() []*stream {
 	var out []*stream
 	for _, d := range streams {
-		if d != s && slices.Contains(StreamsOf(d.scopes), s.name) {
+		if d != s && (slices.Contains(StreamsOf(d.scopes), s.name) || slices.Contains(d.yields, s.name)) {
 			out = append(out, d)
 		}
 	}

@@ -40,6 +40,7 @@ type Config struct {
 	SweepPeriod  time.Duration // within which every opportunity's children are read again; 0: 7 days
 	HintPause    time.Duration // after hints of webhooks were left to a sync, the next ones wait so long; 0: 1 min
 	DeleteBrake  float64       // the share of a scope that one sweep may delete; 0: 0.2
+	Windows      int           // that each whole list of opportunities is cut into; 0: as Lever's latency asks for
 }
 
 func (c Config) withDefaults() Config {
