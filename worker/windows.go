@@ -316,3 +316,15 @@ func (r *windowRun) settle() {
 		r.close(i)
 	}
 }
+
+// sleep waits, or returns early when the context ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
