@@ -6,6 +6,7 @@ require (
 	github.com/chromedp/cdproto v0.159.0 // tests only: the browser protocol of chromedp
 	github.com/chromedp/chromedp v0.23.0 // tests only: pages are clicked through in a real Chromium
 	github.com/danielgtaylor/huma/v2 v2.37.2 // the OpenAPI document is made from the types that are served, so it cannot drift
+	github.com/go-json-experiment/json v1.27.2 // encoding/json/v2 before Go has it by default: Lever's records decode in half the time
 	github.com/google/uuid v1.6.0 // record ids are UUIDv5, run and call ids UUIDv7
 	github.com/hibiken/asynq v0.26.0 // the queue, its CLI and asynqmon are what operators know
 	github.com/hibiken/asynqmon v0.7.2 // the tool that operators look into queues with, mounted in the dashboard; its pages weigh 1.4 MB of the binary, and 5 MB more without deploy/slim.sh
@@ -38,7 +39,6 @@ require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
 	github.com/cpuguy83/go-md2man/v2 v2.0.6 // indirect
-	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/gorilla/mux v1.8.1 // indirect

@@ -2,7 +2,6 @@ package lever
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -47,7 +46,7 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	if strings.HasPrefix(s, `"`) {
-		if err := json.Unmarshal(b, &s); err != nil {
+		if err := decodeText(b, &s); err != nil {
 			return err
 		}
 		if s = strings.TrimSpace(s); s == "" {
@@ -89,13 +88,13 @@ func (r *Ref) UnmarshalJSON(b []byte) error {
 		var o struct {
 			ID string `json:"id"`
 		}
-		if err := json.Unmarshal(b, &o); err != nil {
+		if err := decodeJSON(b, &o); err != nil {
 			return err
 		}
 		*r = Ref(o.ID)
 		return nil
 	case len(b) > 0 && b[0] == '"':
-		return json.Unmarshal(b, (*string)(r))
+		return decodeText(b, (*string)(r))
 	}
 	return fmt.Errorf("lever: a reference must be an id or an object, not %s", kind(b))
 }
@@ -110,7 +109,7 @@ func (v *Scalar) UnmarshalJSON(b []byte) error {
 	case string(b) == "null":
 		return nil
 	case len(b) > 0 && b[0] == '"':
-		return json.Unmarshal(b, (*string)(v))
+		return decodeText(b, (*string)(v))
 	}
 	*v = Scalar(b)
 	return nil

@@ -1,9 +1,6 @@
 package lever
 
-import (
-	"bytes"
-	"encoding/json"
-)
+import "bytes"
 
 // Opportunity is one candidacy of a contact. Fields that Lever leaves out or sends as null are zero.
 // Source: Lever API v1, "Opportunities".
@@ -79,10 +76,10 @@ type Application struct {
 func (a *Application) UnmarshalJSON(b []byte) error {
 	*a = Application{}
 	if b = bytes.TrimSpace(b); len(b) > 0 && b[0] == '"' {
-		return json.Unmarshal(b, &a.ID)
+		return decodeText(b, &a.ID)
 	}
 	type plain Application
-	return json.Unmarshal(b, (*plain)(a))
+	return decodeJSON(b, (*plain)(a))
 }
 
 // Deleted is a row of one of the deleted lists.

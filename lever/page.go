@@ -2,10 +2,12 @@ package lever
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // envelope is what a list's answer says beside its records.
@@ -176,7 +178,7 @@ func decodeItem[T any](body []byte, i int) (item Item[T], end int, err error) {
 		if end, err = skip(body, i); err != nil {
 			return item, end, err
 		}
-		item.Raw = json.RawMessage(body[i:end:end]) // the evidence, as it came
+		item.Raw = body[i:end:end] // the evidence, as it came
 		return item, end, nil
 	}
 	if err := decodeJSON(item.Raw, &item.Value); err != nil {
@@ -193,16 +195,47 @@ func decodeItem[T any](body []byte, i int) (item Item[T], end int, err error) {
 
 // recordError is err, of the JSON library or of a type of this package, without values of the record.
 func recordError(err error) error {
-	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		got, _, _ := strings.Cut(t.Value, " ") // a number's kind goes on with the number
-		return errors.New("lever: record: " + t.Field + ": " + got + " where " + jsonKind(t.Type) + " belongs")
+	if t, ok := errors.AsType[*json.SemanticError](err); ok {
+		own := t.Err != nil && strings.HasPrefix(t.Err.Error(), "lever: ")
+		if !own {
+			return errors.New("lever: record: " + fieldPath(t.JSONPointer) + ": " + kindName(t.JSONKind) + " where " + jsonKind(t.GoType) + " belongs")
+		}
+		err = t.Err
 	}
 	text := strings.TrimPrefix(scrub(err.Error(), maxMessage), "lever: ")
 	return errors.New("lever: record: " + digitsPattern.ReplaceAllString(text, "#"))
 }
 
+// fieldPath names a field by those that it is within: archived.reason, without the places in lists.
+func fieldPath(p jsontext.Pointer) string {
+	var names []string
+	for name := range p.Tokens() {
+		if strings.Trim(name, "0123456789") != "" {
+			names = append(names, name)
+		}
+	}
+	return scrub(strings.Join(names, "."), maxMessage)
+}
+
+// kindName is what a JSON value is.
+func kindName(k jsontext.Kind) string {
+	switch k {
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return "bool"
+	case jsontext.KindBeginObject:
+		return "object"
+	case jsontext.KindBeginArray:
+		return "array"
+	default:
+		return k.String()
+	}
+}
+
 // jsonKind is the JSON type that a Go type is read from.
 func jsonKind(t reflect.Type) string {
+	if t == nil {
+		return "something else"
+	}
 	switch t.Kind() {
 	case reflect.String:
 		return "string"
