@@ -29,9 +29,13 @@ type Call struct {
 	Error       string     `json:"error"`
 }
 
-// insertCalls writes rows of the sync log. It is no COPY: a client that freezes in the middle of one is not idle
+// callsSQL writes rows of the sync log. It is no COPY: a client that freezes in the middle of one is not idle
 // to Postgres, and would keep its transaction, and the lease's row in it, long after the lease has run out.
-func insertCalls(ctx context.Context, q querier, cs []Call) error {
+const callsSQL = `INSERT INTO calls (id, connector_id, run_id, stream, scope, method, path, query, error, status, attempt, records, started_at, duration_ms, wait_ms, bytes)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+    $10::smallint[], $11::integer[], $12::integer[], $13::timestamptz[], $14::double precision[], $15::double precision[], $16::bigint[])`
+
+func callsArgs(cs []Call) []any {
 	n := len(cs)
 	ids, connectors, runs := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]*uuid.UUID, n)
 	streams, scopes, methods, paths, queries, errs := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
@@ -43,17 +47,13 @@ func insertCalls(ctx context.Context, q querier, cs []Call) error {
 		statuses[i], attempts[i], records[i] = int16(c.Status), int32(c.Attempt), int32(c.Records)
 		started[i], durations[i], waits[i], sizes[i] = c.StartedAt, c.DurationMS, c.WaitMS, c.Bytes
 	}
-	_, err := q.Exec(ctx, `INSERT INTO calls (id, connector_id, run_id, stream, scope, method, path, query, error, status, attempt, records, started_at, duration_ms, wait_ms, bytes)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-    $10::smallint[], $11::integer[], $12::integer[], $13::timestamptz[], $14::double precision[], $15::double precision[], $16::bigint[])`,
-		ids, connectors, runs, streams, scopes, methods, paths, queries, errs, statuses, attempts, records, started, durations, waits, sizes)
-	return err
+	return []any{ids, connectors, runs, streams, scopes, methods, paths, queries, errs, statuses, attempts, records, started, durations, waits, sizes}
 }
 
 // Log writes calls in the transaction of what they brought.
-func (t *Tx) Log(ctx context.Context, calls []Call) error {
+func (t *Tx) Log(calls []Call) {
 	if len(calls) == 0 {
-		return nil
+		return
 	}
 	t.counts.Calls += int64(len(calls))
 	for _, c := range calls {
@@ -65,7 +65,7 @@ func (t *Tx) Log(ctx context.Context, calls []Call) error {
 			t.brought.last = c.ID
 		}
 	}
-	return insertCalls(ctx, t.tx, calls)
+	t.later(callsSQL, callsArgs(calls)...)
 }
 
 // Log writes calls that brought nothing to be stored, of a holder that may have lost its lease: a call was
@@ -74,7 +74,8 @@ func (s *Store) Log(ctx context.Context, calls []Call) error {
 	if len(calls) == 0 {
 		return nil
 	}
-	return insertCalls(ctx, s.pool, calls)
+	_, err := s.pool.Exec(ctx, callsSQL, callsArgs(calls)...)
+	return err
 }
 
 // CallFilter narrows Calls; zero fields do not.

@@ -32,6 +32,21 @@ type Tx struct {
 	off     map[unified.Scope]bool // scopes of which nothing is written
 	guard   *guard                 // of whom nothing is written
 	brought bringers               // the calls that brought what is written
+	aside   bool                   // something of the connector is in quarantine
+	tail    pgx.Batch              // what nobody waits for, in one round trip at the end
+}
+
+// later has a statement run at the end of the transaction.
+func (t *Tx) later(sql string, args ...any) { t.tail.Queue(sql, args...) }
+
+// flush runs what was left for later.
+func (t *Tx) flush(ctx context.Context) error {
+	if t.tail.Len() == 0 {
+		return nil
+	}
+	b := t.tail
+	t.tail = pgx.Batch{}
+	return t.tx.SendBatch(ctx, &b).Close()
 }
 
 // Counts is what one transaction did; they are added to the run.
@@ -89,15 +104,15 @@ func (s *Store) commitOnce(ctx context.Context, l Lease, careful bool, fn func(c
 		return Counts{}, err
 	}
 	defer func() { _ = ptx.Rollback(context.WithoutCancel(ctx)) }()
-	g, err := s.enter(ctx, ptx, l)
-	if err != nil {
+	t := &Tx{store: s, tx: ptx, lease: l, careful: careful, scopes: map[unified.Scope]*scopeCounts{}}
+	if err := t.enter(ctx); err != nil {
 		return Counts{}, err
 	}
-	t := &Tx{store: s, tx: ptx, lease: l, careful: careful, guard: g, scopes: map[unified.Scope]*scopeCounts{}}
 	if err := fn(ctx, t); err != nil {
 		return Counts{}, err
 	}
-	if err := t.addCounts(ctx); err != nil {
+	t.addCounts()
+	if err := t.flush(ctx); err != nil {
 		return Counts{}, err
 	}
 	t.counts.Result = t.result()
@@ -113,12 +128,12 @@ func (t *Tx) failpoint(point string) { t.store.Failpoint(point, t.lease.Connecto
 
 const fenceSQL = `SELECT FROM streams WHERE connector_id = $1 AND stream = $2 AND fence = $3 FOR NO KEY UPDATE`
 
-// enter checks the fence, and then, in the same round trip, reads whom the connector has erased: an erasure that
-// waited for the stream's row, or that we waited for, is known to us.
-func (s *Store) enter(ctx context.Context, tx pgx.Tx, l Lease) (*guard, error) {
+// enter checks the fence, and then, in the same round trip, reads whom the connector has erased, and whether something
+// of it is set aside: an erasure that waited for the stream's row, or that we waited for, is known to us.
+func (t *Tx) enter(ctx context.Context) error {
 	var fenced bool
 	var sealed []byte
-	b := &pgx.Batch{}
+	b, l := &pgx.Batch{}, t.lease
 	b.Queue(fenceSQL, l.Connector, l.Stream, l.Fence).Exec(func(tag pgconn.CommandTag) error {
 		fenced = tag.RowsAffected() == 0
 		return nil
@@ -129,13 +144,16 @@ func (s *Store) enter(ctx context.Context, tx pgx.Tx, l Lease) (*guard, error) {
 		}
 		return nil
 	})
-	if err := tx.SendBatch(ctx, b).Close(); err != nil {
-		return nil, err
+	b.Queue(`SELECT EXISTS (SELECT FROM quarantine WHERE connector_id = $1)`, l.Connector).QueryRow(func(row pgx.Row) error { return row.Scan(&t.aside) })
+	if err := t.tx.SendBatch(ctx, b).Close(); err != nil {
+		return err
 	}
 	if fenced {
-		return nil, ErrFenced
+		return ErrFenced
 	}
-	return s.newGuard(l.Connector, sealed)
+	var err error
+	t.guard, err = t.store.newGuard(l.Connector, sealed)
+	return err
 }
 
 // checkFence locks the stream's row: whoever holds a newer fence waits for us, or we are refused.
@@ -189,32 +207,25 @@ func (t *Tx) Add(c Counts) {
 	t.counts.Sanitized += c.Sanitized
 }
 
-func (t *Tx) addCounts(ctx context.Context) error {
+func (t *Tx) addCounts() {
 	c := t.counts
-	if _, err := t.tx.Exec(ctx, `UPDATE runs SET calls = calls + $3, bound = bound + $4, throttled = throttled + $5, wait_ms = wait_ms + $6,
+	t.later(`UPDATE runs SET calls = calls + $3, bound = bound + $4, throttled = throttled + $5, wait_ms = wait_ms + $6,
     read = read + $7, written = written + $8, deleted = deleted + $9, quarantined = quarantined + $10, sanitized = sanitized + $11, polled = polled + $12, swept = swept + $13
 WHERE connector_id = $1 AND id = $2`, t.lease.Connector, t.lease.RunID,
-		c.Calls, c.Bound, c.Throttled, c.WaitMS, c.Read, c.Written, c.Deleted, c.Quarantined, c.Sanitized, c.Polled, c.Swept); err != nil {
-		return err
-	}
+		c.Calls, c.Bound, c.Throttled, c.WaitMS, c.Read, c.Written, c.Deleted, c.Quarantined, c.Sanitized, c.Polled, c.Swept)
 	for _, sc := range unified.Scopes { // in one order, against deadlocks
 		n := t.scopes[sc]
 		if n == nil || (n.records == 0 && n.quarantined == 0) {
 			continue
 		}
-		if _, err := t.tx.Exec(ctx, `UPDATE connector_scopes SET records = records + $3, quarantined = quarantined + $4
-WHERE connector_id = $1 AND scope = $2`, t.lease.Connector, string(sc), n.records, n.quarantined); err != nil {
-			return err
-		}
+		t.later(`UPDATE connector_scopes SET records = records + $3, quarantined = quarantined + $4
+WHERE connector_id = $1 AND scope = $2`, t.lease.Connector, string(sc), n.records, n.quarantined)
 	}
-	return nil
 }
 
 // SaveCursor stores where the traversal goes on.
-func (t *Tx) SaveCursor(ctx context.Context, cursor json.RawMessage) error {
-	_, err := t.tx.Exec(ctx, `UPDATE streams SET cursor = $3, failures = 0 WHERE connector_id = $1 AND stream = $2`,
-		t.lease.Connector, t.lease.Stream, cursor)
-	return err
+func (t *Tx) SaveCursor(cursor json.RawMessage) {
+	t.later(`UPDATE streams SET cursor = $3, failures = 0 WHERE connector_id = $1 AND stream = $2`, t.lease.Connector, t.lease.Stream, cursor)
 }
 
 // Connector is whose records the transaction writes.

@@ -27,10 +27,11 @@ func everything(ctx context.Context, tx *store.Tx, name string) error {
 	bad := tag(id, "bad "+name, "x")
 	steps := []func() error{
 		func() error {
-			return tx.Log(ctx, []store.Call{
+			tx.Log([]store.Call{
 				{ID: uuid.New(), ConnectorID: id, Method: "GET", Path: "/tags", Status: 200, StartedAt: l0, WaitMS: 7},
 				{ID: uuid.New(), ConnectorID: id, Method: "GET", Path: "/tags", Status: 429, StartedAt: l0, WaitMS: 8},
 			})
+			return nil
 		},
 		func() error { return store.Upsert(ctx, tx, []*unified.Tag{tag(id, name, name)}) },
 		func() error {
@@ -42,7 +43,7 @@ func everything(ctx context.Context, tx *store.Tx, name string) error {
 		func() error { return tx.Met(ctx, 1, []string{name}) },
 		func() error { return tx.SetHiredReasons(ctx, []string{name}) },
 		func() error { return tx.SetFlags(ctx, json.RawMessage(`{"by":"`+name+`"}`)) },
-		func() error { return tx.SaveCursor(ctx, json.RawMessage(`{"by":"`+name+`"}`)) },
+		func() error { tx.SaveCursor(json.RawMessage(`{"by":"` + name + `"}`)); return nil },
 	}
 	tx.Add(store.Counts{Read: 3, Bound: 2, Sanitized: 1, Polled: 4, Swept: 5})
 	for _, step := range steps {
@@ -156,7 +157,8 @@ func TestCommitGoesOnAfterADeadlock(t *testing.T) {
 			if err := store.Upsert(ctx, tx, []*unified.Tag{tag(c.ID, names[1-i], fmt.Sprint("by ", i))}); err != nil {
 				return err
 			}
-			return tx.SaveCursor(ctx, json.RawMessage(`{"page":1}`))
+			tx.SaveCursor(json.RawMessage(`{"page":1}`))
+			return nil
 		})
 		return err
 	}) {

@@ -197,6 +197,9 @@ WHERE connector_id = $1 AND scope = ANY($2)`, l.Connector, scopes, id)
 
 // Restart throws the cursor of the run under way away: its page token has expired.
 func (t *Tx) Restart(ctx context.Context, cursor json.RawMessage) error {
+	if err := t.flush(ctx); err != nil {
+		return err
+	}
 	if _, err := t.tx.Exec(ctx, `DELETE FROM sweep_pages WHERE connector_id = $1 AND stream = $2`, t.lease.Connector, t.lease.Stream); err != nil {
 		return err
 	}
@@ -222,6 +225,9 @@ type Outcome struct {
 // The watermark is the run's start: what changed after it may have been missed.
 func (t *Tx) Finish(ctx context.Context, o Outcome) error {
 	l := t.lease
+	if err := t.flush(ctx); err != nil { // a cursor that was saved before is done with
+		return err
+	}
 	if err := t.endRun(ctx, o); err != nil {
 		return err
 	}

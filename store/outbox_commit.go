@@ -51,7 +51,7 @@ func (s *Store) commitOutsideOnce(ctx context.Context, connector uuid.UUID, stre
 	if tag.RowsAffected() == 0 {
 		return Counts{}, ErrNotFound
 	}
-	t := &Tx{store: s, tx: ptx, lease: Lease{Connector: connector, Stream: stream}, careful: careful, scopes: map[unified.Scope]*scopeCounts{}}
+	t := &Tx{store: s, tx: ptx, lease: Lease{Connector: connector, Stream: stream}, careful: careful, aside: true, scopes: map[unified.Scope]*scopeCounts{}}
 	if t.off, err = scopesOff(ctx, ptx, connector); err != nil { // no fence keeps this one from writing by what was on before
 		return Counts{}, err
 	}
@@ -61,7 +61,8 @@ func (s *Store) commitOutsideOnce(ctx context.Context, connector uuid.UUID, stre
 	if err := fn(ctx, t); err != nil {
 		return Counts{}, err
 	}
-	if err := t.addCounts(ctx); err != nil { // no run has the nil id: the scopes' counts alone move
+	t.addCounts() // no run has the nil id: the scopes' counts alone move
+	if err := t.flush(ctx); err != nil {
 		return Counts{}, err
 	}
 	return t.counts, ptx.Commit(ctx)

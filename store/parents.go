@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/leversync/leversync/store/unified"
 )
@@ -77,11 +78,14 @@ func (t *Tx) UpsertParents(ctx context.Context, sc unified.Scope, ps []Parent, k
 	return nil
 }
 
+// texts are sent without reflection.
+type texts = pgtype.FlatArray[string]
+
 func (t *Tx) putParents(ctx context.Context, q querier, sc unified.Scope, ps []Parent, kinds, lane int) error {
 	n := len(ps)
-	ids, persons, stages, reasons := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	archived, active := make([]bool, n), make([]*time.Time, n)
-	raws, rawHashes, digests, refs := make([]json.RawMessage, n), make([][]byte, n), make([][]byte, n), make([]*string, n)
+	ids, persons, stages, reasons := make(texts, n), make(texts, n), make(texts, n), make(texts, n)
+	archived, active := make(pgtype.FlatArray[bool], n), make(pgtype.FlatArray[*time.Time], n)
+	raws, rawHashes, digests, refs := make(pgtype.FlatArray[json.RawMessage], n), make(pgtype.FlatArray[[]byte], n), make(pgtype.FlatArray[[]byte], n), make(pgtype.FlatArray[*string], n)
 	for i := range ps {
 		p := &ps[i]
 		ids[i], persons[i], stages[i], reasons[i], archived[i] = p.RemoteID, p.Person, p.Stage, p.Reason, p.Archived

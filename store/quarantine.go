@@ -70,6 +70,7 @@ SELECT NOT EXISTS (SELECT FROM old)`,
 	if err != nil {
 		return err
 	}
+	t.aside = true
 	t.counts.Quarantined++
 	n := t.scope(r.Scope)
 	n.done.Quarantined++
@@ -106,6 +107,9 @@ func (r row) evidence() []byte {
 
 // release takes records that could now be stored out of quarantine.
 func (t *Tx) release(ctx context.Context, sc unified.Scope, rows []row) error {
+	if !t.aside {
+		return nil
+	}
 	keys := make([]string, len(rows))
 	for i, r := range rows {
 		keys[i] = quarantineKey(r.env.RemoteID)

@@ -60,7 +60,7 @@ func (k *Keyring) mac(i int, list string, b []byte) []byte {
 		key = k.keys[i].mac
 	}
 	h := hmac.New(sha256.New, key)
-	writeHash(h, list)
+	_, _ = h.Write(appendHashed(nil, list))
 	_, _ = h.Write(b)
 	return h.Sum(nil)[:macSize]
 }

@@ -128,7 +128,10 @@ func TestFailed(t *testing.T) {
 			t.Errorf("Failed = %d, state %s (%s); want %d, %s (timeout)", n, got.State, got.Reason, want, state)
 		}
 	}
-	commit(t, db, l, func(ctx context.Context, tx *store.Tx) error { return tx.SaveCursor(ctx, json.RawMessage(`{}`)) })
+	commit(t, db, l, func(ctx context.Context, tx *store.Tx) error {
+		tx.SaveCursor(json.RawMessage(`{}`))
+		return nil
+	})
 	if st, _ := db.Store.Stream(t.Context(), c.ID, stream); st.Failures != 0 {
 		t.Errorf("failures in a row after a page = %d; want 0", st.Failures)
 	}

@@ -104,7 +104,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	rp["jit"] = "off"
 	pc.MaxConnLifetimeJitter = 5 * time.Minute
 	pc.ConnConfig.ConnectTimeout = 5 * time.Second
-	pc.AfterConnect = goOn
+	pc.AfterConnect = prepare
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, fmt.Errorf("store: connect: %w", err)

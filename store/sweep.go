@@ -15,11 +15,11 @@ func (t *Tx) Met(ctx context.Context, page int, remoteIDs []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.tx.Exec(ctx, `INSERT INTO sweep_pages (connector_id, stream, generation, page, remote_ids)
+	t.later(`INSERT INTO sweep_pages (connector_id, stream, generation, page, remote_ids)
 SELECT $1, $2, generation, $3, $4 FROM streams WHERE connector_id = $1 AND stream = $2
 ON CONFLICT (connector_id, stream, generation, page) DO UPDATE SET remote_ids = excluded.remote_ids`,
 		t.lease.Connector, t.lease.Stream, page, notNil(remoteIDs))
-	return err
+	return nil
 }
 
 // metIDs is every remote id that the run under way has met.
@@ -41,6 +41,9 @@ func (t *Tx) Absent(ctx context.Context, sc unified.Scope, parents bool) (Proof,
 		from, cond = "parents", fmt.Sprintf(" AND r.scope = '%s'", sc)
 	}
 	var p Proof
+	if err := t.flush(ctx); err != nil {
+		return p, err
+	}
 	if err := t.tx.QueryRow(ctx, fmt.Sprintf(`SELECT (SELECT count(*) FROM sweep_pages s JOIN streams st USING (connector_id, stream, generation)
     WHERE st.connector_id = $1 AND st.stream = $2), (SELECT count(*) FROM %s r WHERE r.connector_id = $1 AND r.deleted_at IS NULL%s)`, from, cond),
 		t.lease.Connector, t.lease.Stream).Scan(&p.Pages, &p.Live); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/leversync/leversync/store/unified"
 )
@@ -132,7 +133,7 @@ type row struct {
 func (t *table) row(r unified.Record) (row, error) {
 	out := row{rec: r, env: r.Base(), values: make([]any, len(t.columns))}
 	v := reflect.ValueOf(r).Elem()
-	h := sha256.New()
+	h := make([]byte, 0, 1024)
 	for i, c := range t.columns {
 		val, err := wireValue(v.Field(c.index))
 		if err != nil {
@@ -142,29 +143,29 @@ func (t *table) row(r unified.Record) (row, error) {
 		if val == nil {
 			continue // null is not hashed: a column that a later release adds changes no hash until it is filled
 		}
-		writeHash(h, c.name)
+		h = appendHashed(h, c.name)
 		switch x := val.(type) {
+		case string:
+			h = appendHashed(h, x)
 		case time.Time:
-			writeHash(h, x.Format(unified.TimeLayout))
+			h = appendHashed(h, x.Format(unified.TimeLayout))
 		case json.RawMessage:
-			writeHash(h, string(x))
+			h = appendHashed(h, string(x))
 		default:
-			writeHash(h, fmt.Sprint(x))
+			h = appendHashed(h, fmt.Sprint(x))
 		}
 	}
-	writeHash(h, out.env.Parent)
-	out.bodyHash = h.Sum(nil)[:16]
+	h = appendHashed(h, out.env.Parent)
+	out.bodyHash = HashRaw(h)
 	if out.env.Raw != nil {
 		out.rawHash = HashRaw(out.env.Raw)
 	}
 	return out, nil
 }
 
-func writeHash(h interface{ Write([]byte) (int, error) }, s string) {
-	var n [8]byte
-	binary.BigEndian.PutUint64(n[:], uint64(len(s)))
-	_, _ = h.Write(n[:])
-	_, _ = h.Write([]byte(s))
+// appendHashed appends a text to what is hashed, with its length: no two rows are the same bytes.
+func appendHashed(h []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint64(h, uint64(len(s))), s...)
 }
 
 // HashRaw is the hash by which an unchanged payload is known: 16 bytes of SHA-256.
@@ -266,12 +267,13 @@ func wireArray(k kind, vals []any) any {
 	panic("store: no array of " + k.wire)
 }
 
-func typed[T any](vals []any) []*T {
-	out := make([]*T, len(vals))
+// typed has a pointer for each value, of which nil ones are null: to one array, and not to as many.
+func typed[T any](vals []any) pgtype.FlatArray[*T] {
+	out, kept := make(pgtype.FlatArray[*T], len(vals)), make([]T, len(vals))
 	for i, v := range vals {
 		if v != nil {
-			x := v.(T)
-			out[i] = &x
+			kept[i] = v.(T)
+			out[i] = &kept[i]
 		}
 	}
 	return out
@@ -280,9 +282,10 @@ func typed[T any](vals []any) []*T {
 // args are the upsert's arguments for some rows, sorted by id so that two writers lock in one order.
 func (t *table) args(connector uuid.UUID, rows []row) []any {
 	slices.SortFunc(rows, func(a, b row) int { return bytes.Compare(a.env.ID[:], b.env.ID[:]) })
-	ids, remotes, parents := make([]uuid.UUID, len(rows)), make([]string, len(rows)), make([]string, len(rows))
+	// Flat arrays: pgx finds its way through plain slices by reflection, element by element.
+	ids, remotes, parents := make(pgtype.FlatArray[uuid.UUID], len(rows)), make(texts, len(rows)), make(texts, len(rows))
 	// Not pointers: pgx would marshal those, and fail where Postgres is to judge.
-	raws, rawHashes, bodyHashes := make([]json.RawMessage, len(rows)), make([][]byte, len(rows)), make([][]byte, len(rows))
+	raws, rawHashes, bodyHashes := make(pgtype.FlatArray[json.RawMessage], len(rows)), make(pgtype.FlatArray[[]byte], len(rows)), make(pgtype.FlatArray[[]byte], len(rows))
 	for i, r := range rows {
 		ids[i], remotes[i], parents[i] = r.env.ID, r.env.RemoteID, r.env.Parent
 		raws[i], rawHashes[i], bodyHashes[i] = r.env.Raw, r.rawHash, r.bodyHash

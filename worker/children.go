@@ -143,7 +143,8 @@ func (r *childRun) plan(ctx context.Context) (cursor, error) {
 		if err := tx.SetFlags(ctx, f.encode()); err != nil {
 			return err
 		}
-		return tx.SaveCursor(ctx, c.encode())
+		tx.SaveCursor(c.encode())
+		return nil
 	})
 	r.flags, r.forbade = f, f.Forbidden
 	c.Ready = slice > 0

@@ -35,7 +35,8 @@ func (s *slice) learnConfidential(ctx context.Context, c *cursor, err error) (ag
 		if err := tx.SetFlags(ctx, f.encode()); err != nil {
 			return err
 		}
-		return tx.SaveCursor(ctx, c.encode())
+		tx.SaveCursor(c.encode())
+		return nil
 	})
 	return refused && cerr == nil, cerr
 }

@@ -139,8 +139,14 @@ func (w *Worker) advance(ctx context.Context, c store.Connector, sc unified.Scop
 	return w.store.Settle(ctx, c.ID, sc, due)
 }
 
-// firstOthers reports whether st has to wait for the first traversal of a stream that it yields to.
+// firstOthers reports whether st, which never ran, has to wait for the first traversal of a stream that it yields to.
 func (w *Worker) firstOthers(ctx context.Context, c store.Connector, st *stream) (bool, error) {
+	if len(st.yields) == 0 {
+		return false, nil
+	}
+	if own, err := w.store.Stream(ctx, c.ID, st.name); err != nil || own.LastTriedAt != nil {
+		return false, err
+	}
 	for _, name := range st.yields {
 		state, err := w.store.Stream(ctx, c.ID, name)
 		if err != nil {

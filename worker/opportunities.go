@@ -108,7 +108,7 @@ func (o *opportunities) deletions(ctx context.Context) error {
 }
 
 func (o *opportunities) move(ctx context.Context, to cursor) error {
-	err := o.commit(ctx, o.rec.take(), func(ctx context.Context, tx *store.Tx) error { return tx.SaveCursor(ctx, to.encode()) })
+	err := o.commit(ctx, o.rec.take(), to.save)
 	if err == nil {
 		o.cursor = to
 	}

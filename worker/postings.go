@@ -84,7 +84,7 @@ func (p *postings) deletions(ctx context.Context) error {
 	}
 	to := p.cursor
 	to.Phase, to.DeletionsUntil = phaseList, until
-	if err := p.commit(ctx, p.rec.take(), func(ctx context.Context, tx *store.Tx) error { return tx.SaveCursor(ctx, to.encode()) }); err != nil {
+	if err := p.commit(ctx, p.rec.take(), to.save); err != nil {
 		return err
 	}
 	p.cursor = to

@@ -142,9 +142,7 @@ func (s *slice) commit(ctx context.Context, calls []store.Call, fn func(context.
 		if s.state.LastStartedAt == nil {
 			tx.First()
 		}
-		if err := tx.Log(ctx, calls); err != nil {
-			return err
-		}
+		tx.Log(calls)
 		return fn(ctx, tx)
 	})
 	if err != nil {
@@ -261,6 +259,12 @@ func (c cursor) length() int {
 		return c.Page
 	}
 	return max(1, (c.Seen+99)/100)
+}
+
+// save stores the cursor alone.
+func (c cursor) save(_ context.Context, tx *store.Tx) error {
+	tx.SaveCursor(c.encode())
+	return nil
 }
 
 func (s *slice) cursor() (cursor, error) {

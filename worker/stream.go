@@ -37,17 +37,20 @@ var (
 	streamOf = map[unified.Scope]*stream{}
 )
 
+// soon are the streams that there is to be something to see of first.
+var soon = []string{streamPostings, streamUsers, streamOpportunities}
+
 func init() { // not in the declaration: the run functions look into the table
 	for _, s := range []*stream{
 		{name: streamStages, scopes: []unified.Scope{unified.JobInterviewStages}, run: runStages},
 		{name: streamArchiveReasons, scopes: []unified.Scope{unified.RejectReasons}, run: runArchiveReasons},
 		{name: streamUsers, scopes: []unified.Scope{unified.RemoteUsers}, run: runUsers},
 		{name: streamTags, scopes: []unified.Scope{unified.Tags}, run: runTags},
-		{name: streamEEO, scopes: []unified.Scope{unified.EEOCs}, yields: []string{streamOpportunities}, run: runEEO},
+		{name: streamEEO, scopes: []unified.Scope{unified.EEOCs}, yields: soon, run: runEEO},
 		{name: streamPostings, scopes: []unified.Scope{unified.Jobs, unified.Departments, unified.Offices}, run: runPostings},
-		{name: streamQuestions, scopes: []unified.Scope{unified.ScreeningQuestions}, needs: []string{streamPostings}, yields: []string{streamOpportunities}, run: runQuestions},
+		{name: streamQuestions, scopes: []unified.Scope{unified.ScreeningQuestions}, needs: []string{streamPostings}, yields: soon, run: runQuestions},
 		{name: streamOpportunities, scopes: []unified.Scope{unified.Candidates, unified.Applications}, wants: []string{streamArchiveReasons}, run: runOpportunities},
-		{name: streamChildren, scopes: []unified.Scope{unified.ScheduledInterviews, unified.Scorecards, unified.Offers, unified.Attachments}, needs: []string{streamOpportunities}, run: runChildren},
+		{name: streamChildren, scopes: []unified.Scope{unified.ScheduledInterviews, unified.Scorecards, unified.Offers, unified.Attachments}, needs: []string{streamOpportunities}, yields: soon, run: runChildren},
 	} {
 		streams[s.name] = s
 		for _, sc := range s.scopes {

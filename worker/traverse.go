@@ -90,7 +90,8 @@ func commitPage[T any](ctx context.Context, s *slice, calls []store.Call, to cur
 		if err := apply(ctx, tx, page); err != nil {
 			return err
 		}
-		return tx.SaveCursor(ctx, to.encode())
+		tx.SaveCursor(to.encode())
+		return nil
 	})
 	if err == nil {
 		s.w.metrics.Pages.Add(1)

@@ -50,7 +50,8 @@ func verifyEach[T any](ctx context.Context, s *slice, c *cursor, get func(contex
 			if err != nil {
 				return err
 			}
-			return tx.SaveCursor(ctx, to.encode())
+			tx.SaveCursor(to.encode())
+			return nil
 		})
 		if err != nil {
 			return err
@@ -82,7 +83,8 @@ func (s *slice) settleSuspects(ctx context.Context, sc unified.Scope, to *cursor
 				}
 			}
 		}
-		return tx.SaveCursor(ctx, to.encode())
+		tx.SaveCursor(to.encode())
+		return nil
 	})
 	if err == nil {
 		done()

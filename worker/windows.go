@@ -288,7 +288,7 @@ func (r *windowRun) failed(ctx context.Context, f windowPage) error {
 		to := r.cursor
 		to.Windows, to.Seen = slices.Clone(to.Windows), to.Seen-w.Seen
 		to.Windows[f.at] = window{From: w.From, To: w.To, Restarts: w.Restarts + 1}
-		err := r.commit(ctx, f.calls, func(ctx context.Context, tx *store.Tx) error { return tx.SaveCursor(ctx, to.encode()) })
+		err := r.commit(ctx, f.calls, to.save)
 		if err == nil {
 			r.cursor = to
 			r.log.InfoContext(ctx, "window restarted", "run_id", r.lease.RunID, "window", f.at, "restarts", w.Restarts+1)

@@ -240,9 +240,7 @@ func (a *attempt) commit(ctx context.Context, stream string, fn func(context.Con
 	var reply json.RawMessage
 	calls := a.calls()
 	_, err := a.wr.w.store.CommitOutside(ctx, a.connector.ID, stream, func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.Log(ctx, calls); err != nil {
-			return err
-		}
+		tx.Log(calls)
 		var err error
 		if reply, err = fn(ctx, tx); err != nil {
 			return err
