@@ -1,7 +1,9 @@
 package worker_test
 
 import (
-	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,30 +18,52 @@ type slowness struct {
 	latency time.Duration
 }
 
-var slownesses = []slowness{{"50ms", 50 * time.Millisecond}, {"300ms", 300 * time.Millisecond}, {"1s", time.Second}}
-
 // BenchmarkBudget reads accounts that allow 10 calls a second from Levers that answer in 50 ms, 300 ms and 1 s, by 1, 2
 // and 8 worker processes, and reports the share of the rate that was used from the fifth second to the last but five,
 // the answers 429 and the most calls in any second. With LEVERSYNC_BENCH_LARGE that is so, for 2,000 opportunities,
 // and takes 20 minutes for each number of workers; without, everything is ten times as fast: 100 calls a second, from
 // Levers that answer in 5, 30 and 100 ms, half a second left out at either end, and 600 opportunities.
-// The three accounts of a number of workers are read at once, each with workers, a Postgres database and a Redis of its own.
+// The accounts of a number of workers are read at once, each with workers, a Postgres database and a Redis of its own.
+//
+// LEVERSYNC_BENCH_OPPORTUNITIES, LEVERSYNC_BENCH_LATENCIES ("300ms 1s"), LEVERSYNC_BENCH_WORKERS ("2 8") and
+// LEVERSYNC_BENCH_FASTER (how many times as fast) ask for other ones.
 func BenchmarkBudget(b *testing.B) {
 	scale, n := 10, 600
 	if benchLarge() {
 		scale, n = 1, 2000
 	}
-	for _, workers := range []int{1, 2, 8} {
-		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+	scale, n = number(b, "LEVERSYNC_BENCH_FASTER", scale), number(b, "LEVERSYNC_BENCH_OPPORTUNITIES", n)
+	var slownesses []slowness
+	for _, text := range words("LEVERSYNC_BENCH_LATENCIES", "50ms 300ms 1s") {
+		latency, err := time.ParseDuration(text)
+		if err != nil {
+			b.Fatalf("LEVERSYNC_BENCH_LATENCIES: %v", err)
+		}
+		slownesses = append(slownesses, slowness{text, latency})
+	}
+	for _, text := range words("LEVERSYNC_BENCH_WORKERS", "1 2 8") {
+		workers, err := strconv.Atoi(text)
+		if err != nil {
+			b.Fatalf("LEVERSYNC_BENCH_WORKERS: %v", err)
+		}
+		b.Run("workers="+text, func(b *testing.B) {
 			for b.Loop() {
-				budget(b, n, workers, scale)
+				budget(b, slownesses, n, workers, scale)
 			}
 			b.ReportMetric(0, "ns/op")
 		})
 	}
 }
 
-func budget(b *testing.B, n, workers, scale int) {
+// words are those of a variable, or otherwise.
+func words(env, otherwise string) []string {
+	if v := os.Getenv(env); v != "" {
+		otherwise = v
+	}
+	return strings.Fields(otherwise)
+}
+
+func budget(b *testing.B, slownesses []slowness, n, workers, scale int) {
 	rate := 10 * float64(scale)
 	edge := 5 * time.Second / time.Duration(scale)
 	var envs []*env

@@ -36,7 +36,7 @@ const (
 	childEnv      = "LEVERSYNC_TEST_CHILD" // the child's name: this process is to be a worker
 	childLeaseEnv = "LEVERSYNC_TEST_LEASE"
 	childPointEnv = "LEVERSYNC_TEST_FAILPOINT" // "point stream": where it ends as by a crash; the stream "*" is any
-	childWholeEnv = "LEVERSYNC_TEST_WHOLE"     // set: it schedules, too
+	childWholeEnv = "LEVERSYNC_TEST_WHOLE"     // set: it schedules, too, and looks so often
 	childRoleEnv  = "LEVERSYNC_TEST_ROLE"      // what else than a worker it is to be: see childRoles
 	heapEnv       = "LEVERSYNC_BENCH_HEAP"     // set: it tells of its live heap
 	profileEnv    = "LEVERSYNC_BENCH_PROFILE"  // a folder: what a child spends its CPU on is written there, by its name
@@ -114,9 +114,9 @@ func childMain() error {
 		heap.start()
 	}
 	var roles sync.WaitGroup
-	if os.Getenv(childWholeEnv) != "" {
+	if tick, err := time.ParseDuration(os.Getenv(childWholeEnv)); err == nil {
 		roles.Go(func() {
-			_ = scheduler.New(scheduler.Config{Store: s, Redis: rdb, Log: log, Tick: 100 * time.Millisecond, Grace: 2 * time.Second}).Run(ctx)
+			_ = scheduler.New(scheduler.Config{Store: s, Redis: rdb, Log: log, Tick: tick, Grace: 2 * time.Second}).Run(ctx)
 		})
 	}
 	fmt.Println("ready")

@@ -122,7 +122,7 @@ func (e *env) crash(c crash, n, calm int) {
 		}
 	}
 	before := e.calls()
-	w := e.spawn(fmt.Sprint("doomed", n), store.DefaultLease, childPointEnv+"="+c.point+" "+of, childWholeEnv+"=1")
+	w := e.spawn(fmt.Sprint("doomed", n), store.DefaultLease, childPointEnv+"="+c.point+" "+of, childWholeEnv+"=100ms")
 	select {
 	case <-w.exited:
 	case <-time.After(childTimeout):

@@ -249,7 +249,7 @@ func (n *nemesis) checkFeed() {
 // wholeCrew starts processes that schedule and work.
 func (e *env) wholeCrew(n int, lease time.Duration) *crew {
 	e.t.Helper()
-	c := &crew{e: e, lease: lease, alive: map[int]*child{}, env: []string{childWholeEnv + "=1"}}
+	c := &crew{e: e, lease: lease, alive: map[int]*child{}, env: []string{childWholeEnv + "=100ms"}}
 	for range n {
 		c.hire()
 	}

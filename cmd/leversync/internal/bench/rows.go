@@ -17,6 +17,8 @@ var steps = []step{
 	{"./worker", "BenchmarkBudget", "1x"},
 	{"./worker", "BenchmarkThroughput", "1x"},
 	{"./worker", "BenchmarkGrowth", "1x"},
+	{"./worker", "BenchmarkMany", "1x"},
+	{"./cmd/leversync", "BenchmarkFreshness", "1x"},
 	{"./cmd/leversync/internal/api", "BenchmarkList", "8x"},
 }
 
@@ -43,7 +45,7 @@ type bound float64
 
 const none bound = -1
 
-var rows = slices.Concat(calls(), budgets(), throughput(), memory(), reads())
+var rows = slices.Concat(calls(), budgets(), fresh(), throughput(), memory(), many(), reads())
 
 func calls() []row {
 	var out []row
@@ -102,6 +104,40 @@ func memory() []row {
 			row{goal: 5, what: fmt.Sprintf("  growth of the live heap, %d", n), bench: bench, figure: "live-heap-growth-%", unit: "%", atMost: 1})
 	}
 	return out
+}
+
+func fresh() []row {
+	var out []row
+	for _, of := range [][2]string{{"first-list", "a record of a list, first sync"}, {"first-child", "a record of an opportunity, first sync"},
+		{"list", "a change of a list"}, {"child", "a change of an opportunity's interviews"}} {
+		out = append(out, row{goal: 3, what: of[1] + ": from its call to the API, p95", bench: "Freshness", figure: of[0] + "-p95-s", unit: "s", atMost: 5})
+	}
+	return out
+}
+
+func many() []row {
+	m := func(r row) row {
+		r.goal, r.bench = 7, "Many"
+		if r.atMost == 0 {
+			r.atMost = none
+		}
+		return r
+	}
+	return []row{
+		m(row{what: "connectors, all records of 15 scopes there, 8 processes", figure: "served", unit: "connectors", measured: "connectors", is: "connectors", atLeast: 1}),
+		m(row{what: "  calls a second", figure: "calls/s", unit: "calls/s"}),
+		m(row{what: "  most calls by one process", figure: "busiest-worker-share", unit: "of them", limit: 0.125, is: "an eighth", atMost: 2}),
+		m(row{what: "a small connector's sync beside one of 1,000,000, p95", figure: "small-beside-big-p95-s", unit: "s", measured: "small-alone-p95-s", is: "alone", atMost: 2}),
+		m(row{what: "  the same, no limit on the large one's calls", figure: "small-beside-unlimited-p95-s", unit: "s", measured: "small-alone-p95-s", is: "alone", atMost: 2}),
+		m(row{what: "nothing due: CPU of one process", figure: "idle-CPU-s/hour", unit: "s an hour"}),
+		m(row{what: "  Postgres", figure: "idle-Postgres-transactions/s", unit: "transactions/s"}),
+		m(row{what: "  Redis", figure: "idle-Redis-commands/s", unit: "commands/s"}),
+		m(row{what: "all due once an hour, unchanged: CPU a connector", figure: "unchanged-CPU-ms", unit: "ms"}),
+		m(row{what: "  CPU of Postgres a connector", figure: "unchanged-Postgres-CPU-ms", unit: "ms"}),
+		m(row{what: "  CPU of 2,000 connectors", figure: "2000-CPU-s/hour", unit: "s an hour"}),
+		m(row{what: "  Postgres, 2,000 connectors", figure: "2000-Postgres-transactions/s", unit: "transactions/s"}),
+		m(row{what: "  Redis, 2,000 connectors", figure: "2000-Redis-commands/s", unit: "commands/s"}),
+	}
 }
 
 func reads() []row {
