@@ -207,7 +207,7 @@ init_postgres() {
 	local data=$dir/postgres/data
 	{
 		as_server rm -rf "$data" &&
-			as_server "$pg_bin/initdb" -D "$data" -U leversync -A trust --auth=trust -E UTF8 --locale="$1" --no-sync &&
+			as_server "$pg_bin/initdb" -D "$data" -U leversync -A trust --auth=trust -E UTF8 --locale="$1" --lc-collate=C --no-sync &&
 			pg_settings | as_server tee -a "$data/postgresql.conf" &&
 			echo "CREATE DATABASE leversync" | as_server "$pg_bin/postgres" --single -F -D "$data" postgres
 	} >"$dir/initdb.log" 2>&1
@@ -217,7 +217,7 @@ docker_postgres() {
 	local settings=(-c max_connections=200 -c shared_buffers=128MB)
 	if [ -n "$fast" ]; then settings+=(-c fsync=off -c full_page_writes=off -c synchronous_commit=off); fi
 	start_container postgres 5432 -e POSTGRES_USER=leversync -e POSTGRES_DB=leversync \
-		-e POSTGRES_HOST_AUTH_METHOD=trust -e POSTGRES_INITDB_ARGS="-E UTF8 --locale=C.UTF-8" \
+		-e POSTGRES_HOST_AUTH_METHOD=trust -e POSTGRES_INITDB_ARGS="-E UTF8 --locale=C.UTF-8 --lc-collate=C" \
 		"$pg_image" postgres "${settings[@]}"
 	pg_port=$container_port
 	# Over TCP: while the image prepares itself it listens on its socket alone.

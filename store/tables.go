@@ -148,9 +148,9 @@ func (t *table) row(r unified.Record) (row, error) {
 		case string:
 			h = appendHashed(h, x)
 		case time.Time:
-			h = appendHashed(h, x.Format(unified.TimeLayout))
+			h = appendHashed(h, x.AppendFormat(make([]byte, 0, 32), unified.TimeLayout))
 		case json.RawMessage:
-			h = appendHashed(h, string(x))
+			h = appendHashed(h, x)
 		default:
 			h = appendHashed(h, fmt.Sprint(x))
 		}
@@ -164,7 +164,7 @@ func (t *table) row(r unified.Record) (row, error) {
 }
 
 // appendHashed appends a text to what is hashed, with its length: no two rows are the same bytes.
-func appendHashed(h []byte, s string) []byte {
+func appendHashed[T string | []byte | json.RawMessage](h []byte, s T) []byte {
 	return append(binary.BigEndian.AppendUint64(h, uint64(len(s))), s...)
 }
 

@@ -27,10 +27,24 @@ type encodeUUID struct{ next pgtype.EncodePlan }
 func (p *encodeUUID) SetNext(next pgtype.EncodePlan) { p.next = next }
 
 func (p *encodeUUID) Encode(value any, buf []byte) ([]byte, error) {
-	return p.next.Encode(wireUUID(value.(uuid.UUID)), buf)
+	u, _ := wired(value)
+	return p.next.Encode(u, buf)
 }
 
 func wrapUUID(value any) (pgtype.WrappedEncodePlanNextSetter, any, bool) {
-	u, ok := value.(uuid.UUID)
-	return &encodeUUID{}, wireUUID(u), ok
+	u, ok := wired(value)
+	return &encodeUUID{}, u, ok
+}
+
+// wired is a UUID, or what a pointer points to, as it is sent; false: it is neither.
+func wired(value any) (wireUUID, bool) {
+	switch v := value.(type) {
+	case uuid.UUID:
+		return wireUUID(v), true
+	case *uuid.UUID:
+		if v != nil {
+			return wireUUID(*v), true
+		}
+	}
+	return wireUUID{}, false
 }
