@@ -44,7 +44,7 @@ It asks for confirmation on a terminal, and needs --yes elsewhere.`,
 			}
 			e, err := s.Erase(cmd.Context(), conn.ID, candidate, dry)
 			if errors.Is(err, store.ErrNotFound) {
-				return fmt.Errorf("%s has no such candidate: give its id here, Lever's id of the contact, or of an opportunity: %w", conn.OrgName, err)
+				return fmt.Errorf("%w: %s has no such candidate: give its id here, Lever's id of the contact, or of an opportunity", errNotFound, conn.OrgName)
 			}
 			if err != nil {
 				return err
