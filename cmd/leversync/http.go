@@ -121,14 +121,20 @@ func (p *process) guarded(next http.Handler) http.Handler {
 	})
 }
 
-// server is the HTTP server of a site. What takes longer by its nature, a file's body, moves its own deadlines.
-func (p *process) server(h http.Handler) *http.Server {
+// patience is how long a client may take: for a header, for all of its request, to take an answer, and until its next request.
+type patience struct{ header, request, answer, idle time.Duration }
+
+// usual is the patience of a server. What takes longer by its nature, a file's body, moves its own deadlines.
+var usual = patience{header: 5 * time.Second, request: 30 * time.Second, answer: 60 * time.Second, idle: 2 * time.Minute}
+
+// server is the HTTP server of a site.
+func (p *process) server(h http.Handler, with patience) *http.Server {
 	return &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      60 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		ReadHeaderTimeout: with.header,
+		ReadTimeout:       with.request,
+		WriteTimeout:      with.answer,
+		IdleTimeout:       with.idle,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
@@ -136,7 +142,7 @@ func (p *process) server(h http.Handler) *http.Server {
 
 // serveHTTP serves until the context ends, then lets requests under way finish.
 func (p *process) serveHTTP(ctx context.Context, s site) error {
-	srv := p.server(s.handler)
+	srv := p.server(s.handler, usual)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(s.listener) }()
 	select {
