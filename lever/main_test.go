@@ -2,7 +2,6 @@ package lever
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -96,12 +95,13 @@ func testRedis(t testing.TB) *redis.Options {
 	return &redis.Options{Addr: startRedis(t).addr}
 }
 
-// newBudgets is what one process has: its own client of Redis, closed at the test's end.
+// newBudgets is what one process has: its own client of Redis, closed at the test's end. Those of one test, and of no other run
+// of it, share what they remember.
 func newBudgets(t testing.TB, o *redis.Options) *Budgets {
 	t.Helper()
 	c := redis.NewClient(&redis.Options{Addr: o.Addr, Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLSConfig})
 	t.Cleanup(func() { _ = c.Close() })
-	return NewBudgets(c, BudgetOptions{Prefix: fmt.Sprintf("test:%s:%d:", t.Name(), os.Getpid())})
+	return NewBudgets(c, BudgetOptions{Prefix: "test:" + filepath.Dir(t.TempDir()) + ":"})
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -74,6 +74,11 @@ func (s *Store) Changes(ctx context.Context, connector uuid.UUID, after FeedPosi
 	return out, nil
 }
 
+// Now is Postgres' clock.
+func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
+	return now, s.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now)
+}
+
 // changed are the records that have the places, by id.
 func changed(ctx context.Context, tx pgx.Tx, connector uuid.UUID, places []place) (map[uuid.UUID]Record, error) {
 	ids := map[int][]uuid.UUID{}

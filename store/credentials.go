@@ -13,10 +13,10 @@ import (
 
 // Credential is what opens a Lever account. It is sealed at rest, for its connector alone.
 type Credential struct {
-	Kind      string // api_key, oauth
-	Secret    string // the API key, or the access token
-	Refresh   string // the refresh token; "" for an API key
-	ExpiresAt time.Time
+	Kind      string    // api_key, oauth
+	Secret    string    // the API key, or the access token
+	Refresh   string    // the refresh token; "" for an API key
+	ExpiresAt time.Time // by the clock of the process that has it; Postgres keeps it by its own
 	// RefreshedAt is when it was stored: what was refused before it says nothing of it.
 	RefreshedAt time.Time
 }
@@ -67,9 +67,14 @@ func (s *Store) saveCredential(ctx context.Context, q querier, id uuid.UUID, c C
 	if err != nil {
 		return err
 	}
-	_, err = q.Exec(ctx, `INSERT INTO credentials (connector_id, kind, sealed, expires_at) VALUES ($1, $2, $3, $4)
+	var left *time.Duration
+	if !c.ExpiresAt.IsZero() {
+		d := time.Until(c.ExpiresAt)
+		left = &d
+	}
+	_, err = q.Exec(ctx, `INSERT INTO credentials (connector_id, kind, sealed, expires_at) VALUES ($1, $2, $3, clock_timestamp() + $4::interval)
 ON CONFLICT (connector_id) DO UPDATE SET kind = excluded.kind, sealed = excluded.sealed, expires_at = excluded.expires_at, refreshed_at = clock_timestamp()`,
-		id, c.Kind, sealed, nilTime(c.ExpiresAt))
+		id, c.Kind, sealed, left)
 	return err
 }
 
@@ -81,9 +86,10 @@ func (s *Store) Credential(ctx context.Context, id uuid.UUID) (Credential, error
 func (s *Store) credential(ctx context.Context, q querier, id uuid.UUID, suffix string) (Credential, error) {
 	var sealed []byte
 	var expires *time.Time
+	var now time.Time
 	c := Credential{}
-	err := q.QueryRow(ctx, `SELECT kind, sealed, expires_at, refreshed_at FROM credentials WHERE connector_id = $1`+suffix, id).
-		Scan(&c.Kind, &sealed, &expires, &c.RefreshedAt)
+	err := q.QueryRow(ctx, `SELECT kind, sealed, expires_at, refreshed_at, clock_timestamp() FROM credentials WHERE connector_id = $1`+suffix, id).
+		Scan(&c.Kind, &sealed, &expires, &c.RefreshedAt, &now)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, ErrNotFound
 	}
@@ -100,7 +106,7 @@ func (s *Store) credential(ctx context.Context, q querier, id uuid.UUID, suffix 
 	}
 	c.Secret, c.Refresh = sc.Secret, sc.Refresh
 	if expires != nil {
-		c.ExpiresAt = *expires
+		c.ExpiresAt = time.Now().Add(expires.Sub(now))
 	}
 	return c, nil
 }

@@ -37,8 +37,13 @@ type Board struct {
 	NextRunAt   *time.Time // nil: none is planned
 	Records     int64
 	Quarantined int64
-	Calls       []int64 // an hour each, 24, the oldest first
-	Found       int64   // how many there are in all of its list
+	ScopesOn    int
+	ScopesOK    int
+	ScopesBad   int        // failed or refused
+	Calls       []int64    // an hour each, 24, the oldest first
+	Webhooks    bool       // they are taken
+	WebhookAt   *time.Time // the last genuine one; nil: none yet
+	Found       int64      // how many there are in all of its list
 }
 
 // BoardQuery asks for a page of connectors, by name. Zero fields do not narrow.
@@ -46,7 +51,7 @@ type BoardQuery struct {
 	ID     uuid.UUID
 	Search string // in name, origin id, or the id's beginning
 	Sync   string
-	Limit  int
+	Limit  int // 0: all
 	Offset int
 }
 
@@ -60,11 +65,12 @@ var boardSQL = `WITH sums AS (
         min(cs.next_run_at) AS next_run_at, min(cs.synced_at) AS synced_at,
         bool_or(cs.synced_at IS NULL AND cs.state <> 'forbidden') AS never,
         count(*) FILTER (WHERE cs.state IN ('failed', 'forbidden')) AS bad,
+        count(*) FILTER (WHERE cs.state = 'ok') AS ok,
         count(*) FILTER (WHERE cs.state IN ('pending', 'syncing') OR cs.state = 'ok' AND cs.requested_at IS NOT NULL) AS busy,
         count(*) FILTER (WHERE cs.state = 'syncing' AND cs.scope IN (` + childScopes + `)) AS children
     FROM connector_scopes cs WHERE cs.enabled AND ($1::uuid IS NULL OR cs.connector_id = $1) GROUP BY cs.connector_id
 ), all_of AS (
-    SELECT ` + prefixed("c", connectorColumns) + `, s.total, s.busy, s.children, s.synced_at, s.never, s.next_run_at,
+    SELECT ` + prefixed("c", connectorColumns) + `, s.total, s.busy, s.bad, s.ok, s.children, s.synced_at, s.never, s.next_run_at,
         coalesce(s.records, 0) AS records, coalesce(s.quarantined, 0) AS quarantined,
         CASE WHEN c.status = 'INCOMPLETE' THEN 'not-linked' WHEN c.status = 'RELINK_NEEDED' THEN 'relink-needed' WHEN c.paused THEN 'paused'
              WHEN s.total IS NULL THEN 'off' WHEN s.busy > 0 THEN 'syncing' WHEN s.bad = s.total THEN 'failed' WHEN s.bad > 0 THEN 'partial' ELSE 'synced' END AS sync
@@ -72,13 +78,15 @@ var boardSQL = `WITH sums AS (
     WHERE ($1::uuid IS NULL OR c.id = $1)
       AND ($2 = '' OR c.org_name ILIKE $3 OR c.origin_id ILIKE $3 OR c.id::text LIKE $4)
 ), page AS (
-    SELECT *, count(*) OVER () AS found FROM all_of WHERE $5 = '' OR sync = $5 ORDER BY lower(org_name), created_at, id LIMIT $6 OFFSET $7
+    SELECT *, count(*) OVER () AS found FROM all_of WHERE $5 = '' OR sync = $5 ORDER BY lower(org_name), created_at, id LIMIT nullif($6, 0) OFFSET $7
 )
 SELECT ` + prefixed("p", connectorColumns) + `, p.sync, p.records, p.quarantined, p.found, r.last_run_at, h.calls,
+    coalesce(p.total, 0) AS scopes_on, coalesce(p.ok, 0) AS scopes_ok, coalesce(p.bad, 0) AS scopes_bad, w.connector_id IS NOT NULL AS webhooks, w.received_at AS webhook_at,
     CASE WHEN p.never THEN NULL ELSE p.synced_at END AS synced_at,
     CASE WHEN p.status = 'COMPLETE' AND NOT p.paused THEN p.next_run_at END AS next_run_at,
     CASE WHEN p.sync = 'syncing' THEN floor(100 * (p.total - p.busy + p.children * coalesce(l.read, 0)) / p.total)::integer ELSE 0 END AS percent
 FROM page p
+LEFT JOIN webhooks w ON w.connector_id = p.id
 CROSS JOIN LATERAL (SELECT max(started_at) AS last_run_at FROM runs WHERE connector_id = p.id) r
 LEFT JOIN LATERAL (SELECT greatest(0, 1 - count(*)::float8 / nullif((SELECT records FROM connector_scopes WHERE connector_id = p.id AND scope = 'applications'), 0)) AS read
     FROM parents WHERE connector_id = p.id AND scope = 'applications' AND pending <> 0) l ON p.sync = 'syncing' AND p.children > 0

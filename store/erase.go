@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -33,8 +34,9 @@ var errDry = errors.New("store: rehearsed")
 //
 // Of each record there stays our id, as that of one that is gone, so that who reads the feed of changes learns of it.
 // Nothing is changed in Lever: whatever is erased there is its owner's to do. Candidates that are gone and had an
-// e-mail address of this one, as one that was merged into it, are taken to be the same person. ErrNotFound: there is no
-// such candidate, and never was one that was erased.
+// e-mail address of this one, as one that was merged into it, are taken to be the same person. Of one whose records are kept
+// no longer all goes that still names the id. ErrNotFound: there is no such candidate, nothing is left of one, and none
+// was erased.
 func (s *Store) Erase(ctx context.Context, connector uuid.UUID, candidate string, dryRun bool) (Erasure, error) {
 	for try := 1; ; try++ {
 		var out Erasure
@@ -68,8 +70,12 @@ func (s *Store) erase(ctx context.Context, tx pgx.Tx, connector uuid.UUID, candi
 		return Erasure{}, err
 	}
 	p, err := findPerson(ctx, tx, connector, candidate)
-	if errors.Is(err, ErrNotFound) {
-		return g.receipt(ctx, tx, candidate)
+	known := !errors.Is(err, ErrNotFound)
+	if !known {
+		if e, err := g.receipt(ctx, tx, candidate); !errors.Is(err, ErrNotFound) {
+			return e, err
+		}
+		p, err = purged(connector, candidate)
 	}
 	if err != nil {
 		return Erasure{}, err
@@ -79,6 +85,9 @@ func (s *Store) erase(ctx context.Context, tx pgx.Tx, connector uuid.UUID, candi
 		if err := step(ctx, tx, p, e.Counts); err != nil {
 			return Erasure{}, err
 		}
+	}
+	if !known && !slices.ContainsFunc(slices.Collect(maps.Values(e.Counts)), func(n int64) bool { return n > 0 }) {
+		return Erasure{}, ErrNotFound
 	}
 	hashes := [][]byte{}
 	for _, id := range p.all() {
@@ -180,6 +189,16 @@ UNION SELECT remote_id FROM applications WHERE connector_id = $1 AND candidate =
 	// Lever's applications within opportunities: answers of the survey go by their ids.
 	return p, collectTexts(ctx, tx, &p.others, `SELECT coalesce(a->>'id', a #>> '{}') FROM parents, jsonb_path_query(coalesce(raw, rest), 'lax $.applications[*]') a
 WHERE connector_id = $1 AND scope = 'applications' AND remote_id = ANY($2)`, connector, p.opps)
+}
+
+// purged is somebody whose records are gone, of whom nothing but an id is known: ours, or Lever's of the contact or of an
+// opportunity. All of these are UUIDs; what is none could be a word of somebody else's payload.
+func purged(connector uuid.UUID, id string) (*person, error) {
+	own, err := uuid.Parse(id)
+	if err != nil || len(id) != len(own.String()) {
+		return nil, ErrNotFound
+	}
+	return &person{connector: connector, candidates: []uuid.UUID{unified.ID(connector, unified.Candidates, id), own}, contacts: []string{id}, opps: []string{id}}, nil
 }
 
 // collectTexts appends the texts that a query answers with.

@@ -1,8 +1,14 @@
 package store_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/storetest"
 	"github.com/leversync/leversync/store/unified"
 )
@@ -34,5 +40,59 @@ func TestEraseKnowsEveryTable(t *testing.T) {
 		if _, exempt := nobody[table]; erased == exempt {
 			t.Errorf("table %s: counted by an erasure: %t, said to hold nobody: %t; want one of them", table, erased, exempt)
 		}
+	}
+}
+
+// Of somebody whose records are kept no longer all goes that still names an id of theirs, and they stay away from then on. A
+// word that is no id takes nothing.
+func TestEraseOfThePurged(t *testing.T) {
+	t.Parallel()
+	const contact, opp = "6f1d0a52-0c4b-4a53-9c35-0a5b0d2f7a11", "0b7c9f64-52f1-4b7e-8f0e-8a4d1c3e2b90"
+	for name, by := range map[string]func(connector uuid.UUID) string{
+		"Lever's id of the contact": func(uuid.UUID) string { return contact },
+		"an opportunity's":          func(uuid.UUID) string { return opp },
+		"ours":                      func(c uuid.UUID) string { return unified.ID(c, unified.Candidates, contact).String() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := storetest.New(t)
+			c := linked(t, db)
+			l := running(t, db, c.ID, stream)
+			who := &unified.Candidate{Envelope: envelope(c.ID, unified.Candidates, contact, "")}
+			put(t, db, l, who)
+			db.Exec(`UPDATE candidates SET deleted_at = now() - interval '2 days'`)
+			if got := retain(t, db, store.Keep{Deleted: 24 * time.Hour}); got.Removed["candidates"] != 1 {
+				t.Fatalf("Retain took %v; want the candidate", got.Removed)
+			}
+			db.Exec(`INSERT INTO quarantine (connector_id, scope, key, parent, reason, raw, raw_hash) VALUES ($1, 'offers', 'spoilt', '', 'no time', convert_to($2, 'UTF8'), ''),
+    ($1, 'offers', 'another', '', 'no time', '{"note": "somebody else"}', '')`, c.ID, fmt.Sprintf(`{"opportunityId": %q, "contact": %q, "our": %q}`, opp, contact, who.ID))
+			for _, stranger := range []string{"note", "somebody", uuid.NewString()} {
+				if e, err := db.Store.Erase(t.Context(), c.ID, stranger, false); !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("Erase(%q) = %+v, %v; want ErrNotFound", stranger, e, err)
+				}
+			}
+			id := by(c.ID)
+			dry, err := db.Store.Erase(t.Context(), c.ID, id, true)
+			if err != nil || dry.Counts["quarantine"] != 1 || storetest.Value[int](db, `SELECT count(*)::int FROM quarantine`) != 2 {
+				t.Fatalf("Erase(%q), dry = %+v, %v; want one row counted, and nothing done", id, dry, err)
+			}
+			done, err := db.Store.Erase(t.Context(), c.ID, id, false)
+			if err != nil || done.Counts["quarantine"] != 1 || storetest.Value[string](db, `SELECT key FROM quarantine`) != "another" {
+				t.Fatalf("Erase(%q) = %+v, %v; want what names it gone, and the rest there", id, done, err)
+			}
+			if again, err := db.Store.Erase(t.Context(), c.ID, id, false); err != nil || !again.Again || again.ID != done.ID {
+				t.Errorf("Erase(%q) again = %+v, %v; want the receipt", id, again, err)
+			}
+			app := &unified.Application{Envelope: envelope(c.ID, unified.Applications, opp, ""), Candidate: &who.ID}
+			if id != opp {
+				put(t, db, l, who)
+			}
+			put(t, db, l, app)
+			for _, table := range []string{"candidates", "applications"} {
+				if n := storetest.Value[int](db, `SELECT count(*)::int FROM `+table); n != 0 {
+					t.Errorf("%d %s came back", n, table)
+				}
+			}
+		})
 	}
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/leversync/leversync/store/unified"
 )
 
 // guard knows whom a connector has erased: nil knows nobody. It compares keyed hashes, so that what is kept to
@@ -110,7 +112,7 @@ func keepOut[T any](ctx context.Context, t *Tx, list []T, ids func(T) []string) 
 
 // ids are those by which a record is known to be of somebody: its own, its parent's, its candidate's.
 func (t *table) ids(r row) []string {
-	out := []string{r.env.RemoteID, r.env.Parent}
+	out := []string{r.env.RemoteID, r.env.ID.String(), r.env.Parent}
 	for i, c := range t.columns {
 		if c.name == "candidate" && r.values[i] != nil {
 			out = append(out, fmt.Sprint(r.values[i]))
@@ -119,8 +121,16 @@ func (t *table) ids(r row) []string {
 	return out
 }
 
+// ownID is our id of a contact's candidate, by which they may have been erased; "" of none.
+func ownID(connector uuid.UUID, contact string) string {
+	if contact == "" {
+		return ""
+	}
+	return unified.ID(connector, unified.Candidates, contact).String()
+}
+
 // rejectedIDs are those of what is to be set aside: what could not be mapped may still name its person.
-func rejectedIDs(r Rejected) []string {
+func rejectedIDs(connector uuid.UUID, r Rejected) []string {
 	ids := []string{r.Key, r.Parent}
 	var o struct {
 		ID            any `json:"id"`
@@ -132,6 +142,9 @@ func rejectedIDs(r Rejected) []string {
 		if id, ok := v.(string); ok {
 			ids = append(ids, id)
 		}
+	}
+	if contact, ok := o.Contact.(string); ok {
+		ids = append(ids, ownID(connector, contact))
 	}
 	return ids
 }

@@ -165,7 +165,7 @@ func (s *Store) HintedLeft(ctx context.Context, connector uuid.UUID, kinds int) 
 		return Left{}, err
 	}
 	return one[Left](ctx, s.pool, `SELECT count(*) FILTER (WHERE p.not_before IS NULL OR p.not_before <= now()) AS ready,
-    count(*) FILTER (WHERE p.not_before > now()) AS later, min(p.not_before) FILTER (WHERE p.not_before > now()) AS next_at,
+    count(*) FILTER (WHERE p.not_before > now()) AS later, min(p.not_before) FILTER (WHERE p.not_before > now()) - now() AS next_in,
     coalesce(sum(bit_count((p.pending & h.lists & $2)::bit(32))), 0)::bigint AS calls, count(*) FILTER (WHERE p.attempts >= 5) AS stalled `+hinted, connector, kinds)
 }
 

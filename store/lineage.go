@@ -21,6 +21,7 @@ type Lineage struct {
 	Record     Record       // as the API gives it, Raw with it
 	CreatedAt  time.Time    // here
 	Parent     string       // Lever's id of what it hangs on; "" for nothing
+	RawGone    bool         // of Lever's own body, or of some that it is made of, no more is kept: see Keep.Raw
 	Run        *Run         // the one that wrote its last change; nil: no longer known
 	Calls      []Call       // of that run, newest first: those that the change was written with, or the last before it, where that can't be told
 	Runs       []Run        // of its stream since it was first written, newest first: each looked at it, or at what tells of it
@@ -103,6 +104,9 @@ func (s *Store) lineage(ctx context.Context, tx pgx.Tx, p found) (Lineage, error
 	if err := tx.QueryRow(ctx, fmt.Sprintf(`SELECT created_at, parent FROM %s WHERE connector_id = $1 AND id = $2`, l.Scope.Table()), p.ConnectorID, p.ID).Scan(&l.CreatedAt, &l.Parent); err != nil {
 		return l, err
 	}
+	if err := tx.QueryRow(ctx, rawGoneSQL(l.Scope), p.ConnectorID, p.ID, HashRaw(nil)).Scan(&l.RawGone); err != nil {
+		return l, err
+	}
 	if err := s.lineageWork(ctx, tx, &l); err != nil {
 		return l, err
 	}
@@ -118,6 +122,19 @@ WHERE connector_id = $1 AND scope = $2 AND key = $3`, p.ConnectorID, p.Scope, qu
 	}
 	l.Aside = &call
 	return l, err
+}
+
+// rawGoneSQL tells whether retention has let go of a body of a record's: its hash is still there, or of an opportunity the rest.
+func rawGoneSQL(sc unified.Scope) string {
+	const rest = `SELECT EXISTS (SELECT FROM %[1]s t JOIN parents p ON p.connector_id = t.connector_id AND p.scope = 'applications' AND %[2]s
+WHERE t.connector_id = $1 AND t.id = $2 AND $3::bytea IS NOT NULL AND p.raw IS NULL AND p.rest IS NOT NULL)`
+	switch sc {
+	case unified.Applications:
+		return fmt.Sprintf(rest, sc.Table(), "p.remote_id = t.remote_id")
+	case unified.Candidates:
+		return fmt.Sprintf(rest, sc.Table(), "p.person = t.remote_id AND p.deleted_at IS NULL")
+	}
+	return fmt.Sprintf(`SELECT raw IS NULL AND coalesce(raw_hash <> $3, false) FROM %s WHERE connector_id = $1 AND id = $2`, sc.Table())
 }
 
 // lineageWork finds the runs and calls. A transaction's time is its start, and a page is written after it was read: the run

@@ -211,7 +211,7 @@ func TestCompleteLink(t *testing.T) {
 		t.Fatalf("CompleteLink = %+v, %v", l, err)
 	}
 	got, err := db.Store.Credential(ctx, lt.Connector.ID)
-	if err != nil || got.Kind != want.Kind || got.Secret != want.Secret || got.Refresh != want.Refresh || !got.ExpiresAt.Equal(want.ExpiresAt) {
+	if err != nil || got.Kind != want.Kind || got.Secret != want.Secret || got.Refresh != want.Refresh || got.ExpiresAt.Sub(want.ExpiresAt).Abs() > 10*time.Second {
 		t.Errorf("Credential after CompleteLink is another, or %v", err)
 	}
 	if c, _ := db.Store.Connector(ctx, lt.Connector.ID); c.Status != "COMPLETE" {

@@ -55,7 +55,7 @@ func (t *Tx) KnownParents(ctx context.Context, sc unified.Scope, remoteIDs []str
 // UpsertParents writes parents. Where the digest is new, the children in the bit set kinds are put down to
 // be read, in the lane given.
 func (t *Tx) UpsertParents(ctx context.Context, sc unified.Scope, ps []Parent, kinds, lane int) error {
-	ps, err := keepOut(ctx, t, ps, func(p Parent) []string { return []string{p.RemoteID, p.Person} })
+	ps, err := keepOut(ctx, t, ps, func(p Parent) []string { return []string{p.RemoteID, p.Person, ownID(t.lease.Connector, p.Person)} })
 	if err != nil || len(ps) == 0 {
 		return err
 	}
@@ -171,17 +171,17 @@ ORDER BY lane, archived, active_at DESC NULLS LAST LIMIT $5`, connector, string(
 
 // Left is how much child work there is.
 type Left struct {
-	Ready   int64      // can be read now
-	Later   int64      // put off after a failure
-	NextAt  *time.Time // when the first of those comes due
-	Calls   int64      // one for each list to read
-	Stalled int64      // failed at least maxAttempts times
+	Ready   int64          // can be read now
+	Later   int64          // put off after a failure
+	NextIn  *time.Duration // until the first of those comes due
+	Calls   int64          // one for each list to read
+	Stalled int64          // failed at least maxAttempts times
 }
 
 // WorkLeft counts what NextWork has to give.
 func (s *Store) WorkLeft(ctx context.Context, connector uuid.UUID, sc unified.Scope, kinds int) (Left, error) {
 	return one[Left](ctx, s.pool, `SELECT count(*) FILTER (WHERE not_before IS NULL OR not_before <= now()) AS ready,
-    count(*) FILTER (WHERE not_before > now()) AS later, min(not_before) FILTER (WHERE not_before > now()) AS next_at,
+    count(*) FILTER (WHERE not_before > now()) AS later, min(not_before) FILTER (WHERE not_before > now()) - now() AS next_in,
     coalesce(sum(bit_count((pending & $3)::bit(32))), 0)::bigint AS calls, count(*) FILTER (WHERE attempts >= 5) AS stalled
 FROM parents WHERE connector_id = $1 AND scope = $2 AND pending <> 0 AND pending & $3 <> 0`, connector, string(sc), kinds)
 }

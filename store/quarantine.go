@@ -46,7 +46,7 @@ func (t *Tx) Brought(parent string, call uuid.UUID) {
 
 // Quarantine sets a record aside with its bytes, and the call that brought it. One that is there already, unchanged, writes nothing.
 func (t *Tx) Quarantine(ctx context.Context, r Rejected) error {
-	if of, err := keepOut(ctx, t, []Rejected{r}, rejectedIDs); err != nil || len(of) == 0 {
+	if of, err := keepOut(ctx, t, []Rejected{r}, func(r Rejected) []string { return rejectedIDs(t.lease.Connector, r) }); err != nil || len(of) == 0 {
 		return err
 	}
 	if r.Raw == nil {

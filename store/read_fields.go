@@ -16,7 +16,8 @@ type reader struct {
 	fields []readField
 }
 
-// readField is a field of the API: how it is read of the row t, and how what is read becomes JSON.
+// readField is a field of the API: how it is read of the row t of the connector $1, and how what is read becomes JSON. Said by the
+// argument, Postgres knows before it begins in which partition the connector is, where there are some.
 type readField struct {
 	name   string
 	sql    string
@@ -47,15 +48,15 @@ var children = map[unified.Scope][]string{unified.Candidates: {"applications", "
 
 // raws are Lever's bodies that are kept elsewhere than in the record's own row.
 var raws = map[unified.Scope]string{
-	unified.Applications: `(SELECT p.raw FROM parents p WHERE p.remote_id = t.remote_id AND p.connector_id = t.connector_id AND p.scope = 'applications')`,
+	unified.Applications: `(SELECT p.raw FROM parents p WHERE p.remote_id = t.remote_id AND p.connector_id = $1 AND p.scope = 'applications')`,
 	unified.Candidates: `(SELECT jsonb_build_object('opportunities', coalesce(jsonb_agg(p.raw ORDER BY p.remote_id) FILTER (WHERE p.raw IS NOT NULL), '[]'))
-        FROM parents p WHERE p.connector_id = t.connector_id AND p.scope = 'applications' AND p.person = t.remote_id AND p.deleted_at IS NULL)`,
+        FROM parents p WHERE p.connector_id = $1 AND p.scope = 'applications' AND p.person = t.remote_id AND p.deleted_at IS NULL)`,
 }
 
 // interviewStatus depends on the hour and on the scorecards that are in.
 const interviewStatus = `CASE
         WHEN cardinality(t.feedback_forms) > 0 AND NOT EXISTS (SELECT FROM unnest(t.feedback_forms) f(id) WHERE NOT EXISTS (
-            SELECT FROM scorecards s WHERE s.id = f.id AND s.connector_id = t.connector_id AND s.deleted_at IS NULL AND s.submitted_at IS NOT NULL)) THEN 'COMPLETE'
+            SELECT FROM scorecards s WHERE s.id = f.id AND s.connector_id = $1 AND s.deleted_at IS NULL AND s.submitted_at IS NOT NULL)) THEN 'COMPLETE'
         WHEN t.end_at > now() OR t.end_at IS NULL THEN 'SCHEDULED'
         WHEN t.feedback_expected THEN 'AWAITING_FEEDBACK'
         ELSE 'COMPLETE'
@@ -77,7 +78,7 @@ var readers = func() map[unified.Scope]*reader {
 		for _, name := range children[sc] {
 			target := relations[sc][name]
 			r.fields = append(r.fields, readField{name: name, target: target, list: true, append: appendIDs,
-				sql: fmt.Sprintf(`ARRAY(SELECT x.id FROM %s x WHERE x.connector_id = t.connector_id AND x.candidate = t.id AND x.deleted_at IS NULL ORDER BY x.id)`, target.Table())})
+				sql: fmt.Sprintf(`ARRAY(SELECT x.id FROM %s x WHERE x.connector_id = $1 AND x.candidate = t.id AND x.deleted_at IS NULL ORDER BY x.id)`, target.Table())})
 		}
 		if sc == unified.ScheduledInterviews {
 			r.fields = append(r.fields, readField{name: "status", sql: interviewStatus, append: AppendText[[]byte]})
@@ -110,10 +111,10 @@ func newReadField(sc unified.Scope, c column) readField {
 	f := readField{name: c.name, sql: "t." + c.name, append: appenders[c.typ], target: relations[sc][c.name]}
 	switch c.typ {
 	case reflect.TypeFor[*uuid.UUID]():
-		f.sql = fmt.Sprintf(`(SELECT x.id FROM %s x WHERE x.id = t.%s AND x.connector_id = t.connector_id AND x.deleted_at IS NULL)`, f.target.Table(), c.name)
+		f.sql = fmt.Sprintf(`(SELECT x.id FROM %s x WHERE x.id = t.%s AND x.connector_id = $1 AND x.deleted_at IS NULL)`, f.target.Table(), c.name)
 	case reflect.TypeFor[[]uuid.UUID]():
 		f.list = true
-		f.sql = fmt.Sprintf(`ARRAY(SELECT x.id FROM unnest(t.%s) WITH ORDINALITY u(id, n) JOIN %s x ON x.id = u.id AND x.connector_id = t.connector_id AND x.deleted_at IS NULL ORDER BY u.n)`,
+		f.sql = fmt.Sprintf(`ARRAY(SELECT x.id FROM unnest(t.%s) WITH ORDINALITY u(id, n) JOIN %s x ON x.id = u.id AND x.connector_id = $1 AND x.deleted_at IS NULL ORDER BY u.n)`,
 			c.name, f.target.Table())
 	}
 	return f

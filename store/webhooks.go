@@ -45,7 +45,7 @@ func (s *Store) RegisteredWebhooks(ctx context.Context, connector uuid.UUID) (n 
 	return n, err
 }
 
-// WebhookToken is what webhooks are signed with. Its secret stays inside: see WebhookTarget.
+// WebhookToken is what webhooks are signed with. Its secret stays inside: see Store.WebhookTarget.
 type WebhookToken struct {
 	ID        uuid.UUID
 	Event     string // what the webhook tells of; "": it was given by hand
@@ -143,34 +143,43 @@ func (s *Store) AddWebhookTokens(ctx context.Context, connector uuid.UUID, repla
 	})
 }
 
-// WebhookTarget is whom a webhook at the path that ends in secret is for, and the tokens that may have signed it.
+// WebhookTarget is whom a webhook is for.
+type WebhookTarget struct {
+	Connector uuid.UUID
+	Tokens    []string  // that may have signed it
+	Now       time.Time // Postgres' clock
+}
+
+// WebhookTarget is whom a webhook at the path that ends in secret is for.
 // ErrNotFound: nobody.
-func (s *Store) WebhookTarget(ctx context.Context, secret string) (connector uuid.UUID, tokens []string, err error) {
+func (s *Store) WebhookTarget(ctx context.Context, secret string) (WebhookTarget, error) {
 	type row struct {
 		ConnectorID uuid.UUID
 		ID          *uuid.UUID // NULL: it has no token
 		Sealed      []byte
+		Now         time.Time
 	}
-	rows, err := many[row](ctx, s.pool, `SELECT w.connector_id, t.id, t.sealed FROM webhooks w
+	rows, err := many[row](ctx, s.pool, `SELECT w.connector_id, t.id, t.sealed, now() AS now FROM webhooks w
 LEFT JOIN webhook_tokens t ON t.connector_id = w.connector_id AND (t.expires_at IS NULL OR t.expires_at > now())
 WHERE w.path_hash = $1`, hashSecret(secret))
 	if err != nil {
-		return uuid.Nil, nil, err
+		return WebhookTarget{}, err
 	}
 	if len(rows) == 0 {
-		return uuid.Nil, nil, ErrNotFound
+		return WebhookTarget{}, ErrNotFound
 	}
+	out := WebhookTarget{Connector: rows[0].ConnectorID, Now: rows[0].Now}
 	for _, r := range rows {
 		if r.ID == nil {
 			continue
 		}
 		token, err := s.keys.open(r.ID.String(), "webhook token", r.Sealed)
 		if err != nil {
-			return uuid.Nil, nil, fmt.Errorf("connector %s: %w", r.ConnectorID, err)
+			return WebhookTarget{}, fmt.Errorf("connector %s: %w", r.ConnectorID, err)
 		}
-		tokens = append(tokens, string(token))
+		out.Tokens = append(out.Tokens, string(token))
 	}
-	return rows[0].ConnectorID, tokens, nil
+	return out, nil
 }
 
 // TakeWebhook notes a genuine delivery, known by its token, and with it what it hints at: both or none. It reports whether

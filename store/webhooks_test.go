@@ -46,9 +46,9 @@ func TestWebhookSecretsAreSealed(t *testing.T) {
 	if found := db.Find(w.Secret, "signing token"); len(found) > 0 {
 		t.Errorf("Postgres holds in the clear: %q", found)
 	}
-	id, tokens, err := db.Store.WebhookTarget(t.Context(), w.Secret)
-	if err != nil || id != c.ID || len(tokens) != 1 || tokens[0] != "signing token" {
-		t.Errorf("WebhookTarget = %s, %d tokens, %v; want the connector and its token", id, len(tokens), err)
+	to, err := db.Store.WebhookTarget(t.Context(), w.Secret)
+	if err != nil || to.Connector != c.ID || len(to.Tokens) != 1 || to.Tokens[0] != "signing token" {
+		t.Errorf("WebhookTarget = %s, %d tokens, %v; want the connector and its token", to.Connector, len(to.Tokens), err)
 	}
 	if err := db.Store.EnableWebhooks(t.Context(), c.ID); err != nil {
 		t.Errorf("EnableWebhooks once more: %v", err)
@@ -70,7 +70,7 @@ func TestWebhookSecretsAreSealed(t *testing.T) {
 	}
 }
 
-func second(_ uuid.UUID, _ []string, err error) error { return err }
+func second(_ store.WebhookTarget, err error) error { return err }
 
 func take(db *storetest.DB, t *testing.T, connector uuid.UUID) error {
 	_, err := db.Store.TakeWebhook(t.Context(), connector, "token", nil)

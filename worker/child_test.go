@@ -105,7 +105,8 @@ func childMain() error {
 	rdb := redis.NewClient(opt)
 	defer rdb.Close()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel(slog.LevelInfo)}))
-	w := worker.New(worker.Config{Store: s, Redis: rdb, Log: log.With("child", os.Getenv(childEnv)), LeverURL: os.Getenv("LEVER_API_URL"), Windows: cutInto()})
+	w := worker.New(worker.Config{Store: s, Redis: rdb, Log: log.With("child", os.Getenv(childEnv)), LeverURL: os.Getenv("LEVER_API_URL"),
+		Windows: cutInto(), HintPause: 2 * time.Second})
 	if err := w.Start(); err != nil {
 		return err
 	}

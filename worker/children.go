@@ -286,8 +286,8 @@ func (r *childRun) rest(ctx context.Context) error {
 	if left.Ready > 0 {
 		return &yield{reason: "more was put down"}
 	}
-	if left.Later > 0 && left.NextAt != nil {
-		return &yield{after: max(time.Until(*left.NextAt), 200*time.Millisecond), reason: "some were put off"}
+	if left.Later > 0 && left.NextIn != nil {
+		return &yield{after: max(*left.NextIn, 200*time.Millisecond), reason: "some were put off"}
 	}
 	return nil
 }

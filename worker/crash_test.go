@@ -183,7 +183,7 @@ func TestAFrozenWorkerWritesNothingOnceReplaced(t *testing.T) {
 
 func TestSIGTERMLosesNothing(t *testing.T) {
 	t.Parallel()
-	const rounds, n = 4, 300
+	rounds, n := amount(4, 50), amount(300, 1500)
 	e := newEnv(t, levertest.Config{Seed: 43, Opportunities: n, RatePerSecond: -1, Confidential: true, Latency: 2 * time.Millisecond}, fast)
 	e.audit()
 	at := points(t, rounds, e, 1)
@@ -210,6 +210,7 @@ func TestSIGTERMLosesNothing(t *testing.T) {
 	extra := e.refetched()
 	t.Logf("%d workers ended at calls %v: within %s, the next went on within %s; %d calls made again", rounds, at,
 		slowest.Round(time.Millisecond), slowestNext.Round(time.Millisecond), extra)
+	ledger.add("worker ended by SIGTERM", tally{tried: rounds, survived: rounds, over: extra, failed: t.Failed(), note: fmt.Sprintf("within %s", slowest.Round(time.Millisecond))})
 	if slowest > 10*time.Second {
 		t.Errorf("a worker took %s to end, want at most 10 s", slowest)
 	}

@@ -20,32 +20,44 @@ import (
 func TestASyncSurvivesAnUnkindLever(t *testing.T) {
 	t.Parallel()
 	for name, faults := range map[string][]levertest.Fault{
-		"429 without a word":  {{Kind: levertest.FaultStatus, Status: 429, Probability: 0.05}},
-		"429 with a second":   {{Kind: levertest.FaultStatus, Status: 429, RetryAfter: "1", Times: 3}},
-		"5xx":                 {{Kind: levertest.FaultStatus, Status: 503, Probability: 0.02}, {Kind: levertest.FaultStatus, Status: 500, Times: 2}},
-		"resets and cuts":     {{Kind: levertest.FaultReset, Probability: 0.02}, {Kind: levertest.FaultTruncate, Probability: 0.02}},
-		"malformed":           {{Kind: levertest.FaultHTML, Probability: 0.01}, {Kind: levertest.FaultCutJSON, Probability: 0.01}},
-		"rows come twice":     {{Match: `^GET /(opportunities|users|postings|tags)$`, Kind: levertest.FaultDuplicate}},
-		"page tokens expire":  {{Match: `^GET /opportunities$`, Kind: levertest.FaultExpiredToken, Times: 1}},
-		"a page names itself": {{Match: `^GET /opportunities$`, Kind: levertest.FaultLoop, Times: 1}},
+		"429 without a word":   {{Kind: levertest.FaultStatus, Status: 429, Probability: 0.05}},
+		"429 with a second":    {{Kind: levertest.FaultStatus, Status: 429, RetryAfter: "1", Times: 3}},
+		"5xx":                  {{Kind: levertest.FaultStatus, Status: 503, Probability: 0.02}, {Kind: levertest.FaultStatus, Status: 500, Times: 2}},
+		"429 half of the time": {{Kind: levertest.FaultStatus, Status: 429, RetryAfter: "0", Times: 60, Probability: 0.5}},
+		"429 with no sense":    {{Kind: levertest.FaultStatus, Status: 429, RetryAfter: "soon", Times: 2}, {Kind: levertest.FaultStatus, Status: 429, RetryAfter: "-5", Times: 2}, {Kind: levertest.FaultStatus, Status: 429, RetryAfter: "Sat, 01 Jan 2000 00:00:00 GMT", Times: 2}},
+		"5xx one in five":      {{Kind: levertest.FaultStatus, Status: 502, Probability: 0.2, Times: 60}},
+		"resets and cuts":      {{Kind: levertest.FaultReset, Probability: 0.02}, {Kind: levertest.FaultTruncate, Probability: 0.02}},
+		"malformed":            {{Kind: levertest.FaultHTML, Probability: 0.01}, {Kind: levertest.FaultCutJSON, Probability: 0.01}},
+		"rows come twice":      {{Match: `^GET /(opportunities|users|postings|tags)$`, Kind: levertest.FaultDuplicate}},
+		"page tokens expire":   {{Match: `^GET /opportunities$`, Kind: levertest.FaultExpiredToken, Times: 1}},
+		"a page names itself":  {{Match: `^GET /opportunities$`, Kind: levertest.FaultLoop, Times: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := newEnv(t, levertest.Config{Seed: 20, Opportunities: 120, RatePerSecond: -1, Confidential: true}, fast)
-			for _, f := range faults {
-				if _, err := e.lever.Inject(f); err != nil {
-					t.Fatal(err)
-				}
+			for seed := range int64(amount(1, 5)) {
+				unkind(t, 20+seed, faults)
 			}
-			e.start(worker.Config{})
-			e.wait(time.Now())
-			waitIdle(e)
-			e.lever.ClearFaults()
-			e.check()
-			if n := storetest.Value[int64](e.db, `SELECT count(*) FROM calls WHERE connector_id = $1`, e.conn.ID); n != int64(e.calls()) {
-				t.Errorf("the sync log has %d calls, Lever counted %d", n, e.calls())
-			}
+			ledger.add("unkind Lever: "+name, tally{tried: amount(1, 5), survived: amount(1, 5), failed: t.Failed()})
 		})
+	}
+}
+
+// unkind syncs an account amid faults.
+func unkind(t *testing.T, seed int64, faults []levertest.Fault) {
+	t.Helper()
+	e := newEnv(t, levertest.Config{Seed: seed, Opportunities: 120, RatePerSecond: -1, Confidential: true}, fast)
+	for _, f := range faults {
+		if _, err := e.lever.Inject(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.start(worker.Config{})
+	e.wait(time.Now())
+	waitIdle(e)
+	e.lever.ClearFaults()
+	e.check()
+	if n := storetest.Value[int64](e.db, `SELECT count(*) FROM calls WHERE connector_id = $1`, e.conn.ID); n != int64(e.calls()) {
+		t.Errorf("the sync log has %d calls, Lever counted %d", n, e.calls())
 	}
 }
 

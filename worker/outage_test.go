@@ -53,7 +53,7 @@ func TestAFlushedRedisLosesNothing(t *testing.T) {
 	connectors, n := amount(6, 12), 20
 	e := bareEnv(t, levertest.Config{Seed: 50, Opportunities: n, Postings: 3, RatePerSecond: -1, Confidential: true, Latency: time.Millisecond})
 	conns := e.link(connectors)
-	at := points(t, amount(3, 10), e, connectors)
+	at := points(t, amount(3, 20), e, connectors)
 	for range 2 {
 		e.startWorker(worker.Config{Concurrency: 2})
 	}
@@ -76,7 +76,7 @@ func TestARedisThatCrashesLosesNothing(t *testing.T) {
 	connectors, n := amount(6, 12), 20
 	e := bareEnv(t, levertest.Config{Seed: 51, Opportunities: n, Postings: 3, RatePerSecond: -1, Confidential: true, Latency: time.Millisecond})
 	conns := e.link(connectors)
-	at := points(t, amount(2, 10), e, connectors)
+	at := points(t, amount(2, 20), e, connectors)
 	for range 2 {
 		e.startWorker(worker.Config{Concurrency: 2})
 	}
@@ -99,7 +99,7 @@ func TestARedisThatCrashesLosesNothing(t *testing.T) {
 // TestCutConnectionsToPostgresLoseNothing: Postgres ends all connections, of workers and scheduler, again and again.
 func TestCutConnectionsToPostgresLoseNothing(t *testing.T) {
 	t.Parallel()
-	n, cuts := 200, amount(5, 20)
+	n, cuts := amount(200, 600), amount(5, 100)
 	e := newEnv(t, levertest.Config{Seed: 52, Opportunities: n, RatePerSecond: -1, Confidential: true, Latency: time.Millisecond}, fast)
 	e.audit()
 	at := points(t, cuts, e, 1)

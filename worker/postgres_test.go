@@ -32,7 +32,7 @@ func (e *env) goesOn(since time.Time) time.Duration {
 func TestARestartedPostgresLosesNothing(t *testing.T) {
 	t.Parallel()
 	ways := []storetest.Stop{storetest.Fast, storetest.Immediate, storetest.Crash}
-	n, restarts := amount(150, 1000), amount(len(ways), 21)
+	n, restarts := amount(150, 1000), amount(len(ways), 60)
 	pg := storetest.NewPostgres(t, "")
 	e := newEnvOn(t, pg.New(), levertest.Config{Seed: 56, Opportunities: n, RatePerSecond: -1, Confidential: true, Latency: time.Millisecond}, fast)
 	e.audit()

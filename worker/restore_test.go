@@ -17,12 +17,25 @@ var lasting = []string{"advance_stage", "edit_contact", "add_interview", "add_fe
 // hand laid on; who follows the feed of changes goes on from where they were, and knows all that there is.
 func TestARestoredDatabaseCatchesUp(t *testing.T) {
 	t.Parallel()
+	goesBack(t, "database put back to an earlier moment", (*storetest.Postgres).Save, (*storetest.Postgres).Restore)
+}
+
+// TestAPromotedStandbyCatchesUp: Postgres dies by kill -9 under processes that work, and a standby that lacks its last commits
+// takes over at its address, on a timeline of its own. What was committed and not received is found again.
+func TestAPromotedStandbyCatchesUp(t *testing.T) {
+	t.Parallel()
+	goesBack(t, "standby promoted that lacked commits", (*storetest.Postgres).Follow, (*storetest.Postgres).Promote)
+}
+
+// goesBack has Postgres keep a moment, and go back to it later.
+func goesBack(t *testing.T, what string, keep, back func(*storetest.Postgres)) {
+	t.Helper()
 	rounds := amount(1, 5)
 	pg := storetest.NewPostgres(t, "")
 	n := newNemesisOn(t, pg.New(), amount(60, 200), 2)
 	n.served(2 * time.Minute)
 	for range rounds {
-		pg.Save()
+		keep(pg)
 		for range 2 { // an hour, and another, that will be lost
 			for range 8 {
 				n.change(lasting)
@@ -36,7 +49,7 @@ func TestARestoredDatabaseCatchesUp(t *testing.T) {
 		n.pass(time.Hour)
 		some := n.calls() + 1 + n.rng.IntN(10)
 		n.until("Lever has counted some calls, or all is served", time.Minute, func() bool { return n.calls() >= some || n.done() })
-		pg.Restore()
+		back(pg)
 		n.goesOn(time.Now())
 		for range 2 {
 			n.cycle()
@@ -47,7 +60,7 @@ func TestARestoredDatabaseCatchesUp(t *testing.T) {
 	}
 	n.crew.survived()
 	n.checkWhole()
-	ledger.add("database put back to an earlier moment", tally{tried: rounds, survived: rounds, failed: t.Failed()})
+	ledger.add(what, tally{tried: rounds, survived: rounds, failed: t.Failed()})
 }
 
 // cycle lets an hour pass, and waits until all that fell due is served.

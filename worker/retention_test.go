@@ -31,6 +31,9 @@ func TestSyncsGoOnWithoutPayloads(t *testing.T) {
 			t.Errorf("%d payloads are left in %s; want none", n, table)
 		}
 	}
+	if n := storetest.Value[int](e.db, `SELECT count(*)::int FROM ats.candidates WHERE raw IS NOT NULL`); n != 0 {
+		t.Errorf("%d candidates show bodies that are kept no longer; want none, and no list of nulls", n)
+	}
 	e.check()
 	for i, id := range shared {
 		change := []func(string) (levertest.Touched, error){e.lever.EditContact, e.lever.DeleteOpportunity, func(id string) (levertest.Touched, error) { return e.lever.AddTag(id, "after retention") }}[i%3]

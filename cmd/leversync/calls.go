@@ -150,7 +150,13 @@ func pathOf(c store.Call) string {
 	return c.Path + "?" + c.Query
 }
 
-func millis(ms float64) string { return fmt.Sprintf("%.0fms", ms) }
+// millis is a duration in whole milliseconds; one that is shorter is not nothing.
+func millis(ms float64) string {
+	if ms > 0 && ms < 1 {
+		return "<1ms"
+	}
+	return fmt.Sprintf("%.0fms", ms)
+}
 
 const (
 	followEvery = 500 * time.Millisecond

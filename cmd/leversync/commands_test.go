@@ -52,51 +52,104 @@ func TestReadmeFirstAccount(t *testing.T) {
 	c := newCLI(t)
 	c.withRedis()
 	c.withLever(levertest.Config{Seed: 33, Opportunities: 20, RatePerSecond: -1})
-	folder := t.TempDir()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := fenced(t, document(t, "README.md"), "## Your first account, in five minutes")
-	for old, is := range map[string]string{
+	block := replaced(t, fenced(t, document(t, "README.md"), "## Your first account, in five minutes"), map[string]string{
 		"make build && export PATH=$PWD/bin:$PATH\n":        "export PATH=$PWD/bin:$PATH\n",
 		"'postgres://leversync:…@localhost:5432/leversync'": "'" + c.env["DATABASE_URL"] + "'",
 		"'redis://localhost:6379/0'":                        "'" + c.env["REDIS_URL"] + "'",
 		"leversync serve & ":                                "leversync serve >serve.txt 2>&1 & trap \"kill $!; wait $!\" EXIT\n: ",
 		"--lever-api-key-file key.txt\n":                    "--lever-api-key-file key.txt\nCONNECTOR_ID=$(leversync connector list | grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')\n",
 		"sync CONNECTOR_ID":                                 "sync $CONNECTOR_ID",
-	} {
-		if strings.Count(block, old) != 1 {
-			t.Fatalf("the README's first account has %q %d times, want once:\n%s", old, strings.Count(block, old), block)
+	})
+	c.typed(block, "Acme", "synced")
+}
+
+// The tutorial's commands, word for word in a shell: what differs is where Postgres, Redis and Lever are, and that the account
+// is linked by a command. TestDashboardInABrowser links one by the tutorial's clicks.
+func TestTutorial(t *testing.T) {
+	t.Parallel()
+	c := newCLI(t)
+	c.withRedis()
+	c.withLever(levertest.Config{Seed: 34, Opportunities: 20, RatePerSecond: -1})
+	text := document(t, "deploy/docs/tutorial.md")
+	started := replaced(t, fenced(t, text, "## 2. Start it"), map[string]string{
+		"leversync fakelever >fakelever.txt & ": ": ",
+		"leversync serve 2>serve.log & ":        "leversync serve 2>serve.txt &\n: ",
+	})
+	block := "export PATH=$PWD/bin:$PATH\n" + started + `
+leversync connector create --org-name SpaceX --origin-id spacex-1 --lever-api-key-file key.txt
+leversync sync $(leversync connector list --json | grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}') --wait
+` + fenced(t, text, "## 4. Look at what is there") + fenced(t, text, "## 5. Change it, and break it") + fenced(t, text, "## 6. Leave")
+	block = strings.ReplaceAll(block, "http://127.0.0.1:8181", c.env["LEVER_AUTH_URL"])
+	c.typed(block, "The dashboard is at http://127.0.0.1:", "The dashboard's password: ", "SpaceX", "synced", "lvs_")
+	var pages strings.Builder
+	for _, glob := range []string{"internal/dashboard/pages/*", "internal/connect/pages/*", "../../lever/levertest/authorize.go"} {
+		files, err := filepath.Glob(glob)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", glob, len(files), err)
 		}
-		block = strings.Replace(block, old, is, 1)
+		for _, f := range files {
+			pages.WriteString(document(t, filepath.Join("cmd/leversync", f)))
+		}
+	}
+	labels := regexp.MustCompile(`\*\*([^*]+)\*\*`).FindAllStringSubmatch(text, -1)
+	if len(labels) < 8 {
+		t.Errorf("the tutorial names %d things to press: the search finds too few", len(labels))
+	}
+	for _, m := range labels {
+		if !strings.Contains(pages.String(), ">"+m[1]+"<") {
+			t.Errorf("the tutorial names %q, which no page has", m[1])
+		}
+	}
+}
+
+// replaced is a text with parts of it replaced, each of which it must hold once.
+func replaced(t *testing.T, text string, parts map[string]string) string {
+	t.Helper()
+	for old, is := range parts {
+		if strings.Count(text, old) != 1 {
+			t.Fatalf("%q comes %d times, want once, in\n%s", old, strings.Count(text, old), text)
+		}
+		text = strings.Replace(text, old, is, 1)
+	}
+	return text
+}
+
+// typed runs commands in a shell, in a folder with bin/leversync and the simulated account's key in key.txt, and wants texts in
+// what they print.
+func (c *cli) typed(block string, want ...string) {
+	c.t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		c.t.Fatal(err)
 	}
 	if _, err := exec.LookPath("psql"); err != nil {
 		block = regexp.MustCompile(`(?m)^psql .*\n`).ReplaceAllString(block, "")
 	}
+	folder := c.t.TempDir()
 	for name, text := range map[string]string{
 		"key.txt":       "test-key\n",
 		"bin/leversync": "#!/bin/sh\n" + asProgram + "=1 exec '" + program + "' \"$@\"\n",
 	} {
 		path := filepath.Join(folder, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
+			c.t.Fatal(err)
 		}
 		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
-			t.Fatal(err)
+			c.t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", block)
+	cmd := exec.CommandContext(c.t.Context(), "bash", "-euo", "pipefail", "-c", block)
 	cmd.Dir, cmd.WaitDelay = folder, 10*time.Second
-	cmd.Env = append(os.Environ(), "LEVER_API_URL="+c.env["LEVER_API_URL"], "LEVERSYNC_ADDR=127.0.0.1:0", "LEVERSYNC_RATE_LIMIT=1000")
+	cmd.Env = append(os.Environ(), "DATABASE_URL="+c.env["DATABASE_URL"], "REDIS_URL="+c.env["REDIS_URL"], "LEVER_API_URL="+c.env["LEVER_API_URL"],
+		"LEVERSYNC_ADDR=127.0.0.1:0", "LEVERSYNC_RATE_LIMIT=1000")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		served, _ := os.ReadFile(filepath.Join(folder, "serve.txt"))
-		t.Fatalf("the README's first account: %v\n%s\nserve said:\n%s", err, out, served)
+		c.t.Fatalf("typed into a shell: %v\n%s\nserve said:\n%s", err, out, served)
 	}
-	for _, want := range []string{"Acme", "SYNCED"} {
-		if !strings.Contains(strings.ToUpper(string(out)), strings.ToUpper(want)) {
-			t.Errorf("the README's first account printed\n%s\nwant %s in it", out, want)
+	for _, w := range want {
+		if !strings.Contains(string(out), w) {
+			c.t.Errorf("typed into a shell, it printed\n%s\nwant %s in it", out, w)
 		}
 	}
 }

@@ -143,10 +143,15 @@ func (a *app) showConnector(cmd *cobra.Command, s *store.Store, c store.Connecto
 	if err != nil {
 		return err
 	}
+	board, err := s.Board(cmd.Context(), c.ID)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	o := overviewOf(board, now)
 	if a.json {
-		v := viewOf(c)
-		v.Scopes = scopes
-		return a.printJSON(v)
+		o.connectorView.Scopes = scopes
+		return a.printJSON(o)
 	}
 	st := a.style(a.stdout)
 	line := func(name, value string) { fmt.Fprintf(a.stdout, "%s  %s\n", st.dim(fmt.Sprintf("%-12s", name)), value) }
@@ -166,6 +171,10 @@ func (a *app) showConnector(cmd *cobra.Command, s *store.Store, c store.Connecto
 	}
 	line("syncs every", every)
 	line("rate limit", rate)
+	line("sync", st.state(o.standing()))
+	line("last run", orNone(o.LastRunAt, now))
+	line("next run", orNone(o.NextRunAt, now))
+	line("webhooks", o.webhooks(now))
 	line("created", stamp(c.CreatedAt))
 	var on, off []string
 	for _, sc := range scopes {

@@ -158,7 +158,7 @@ func (d *demo) run(ctx context.Context, size int, keep bool) error {
 	p := newProcess(d.cfg, roles{worker: true, scheduler: true, web: true, addr: d.cfg.Addr}, d.store, d.redis, log, nil)
 	listening := make(chan string, 1)
 	p.listening = func(url string) { listening <- url }
-	p.password = func(password string) { d.password = password }
+	p.password = func(_, password string) { d.password = password }
 	pctx, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	sctx, fail := context.WithCancelCause(ctx)

@@ -85,7 +85,8 @@ func (d *demo) api(ctx context.Context) error {
 	if _, err := call(http.MethodGet, "/api/ats/v1/candidates/"+candidate.ID, nil); err != nil {
 		return err
 	}
-	d.say("\nLever had %s opportunities before, and has %s now. The new one can be read here at once, without another sync.",
+	d.say("\nLever keeps title and company in one line, so a company without a title reads as the title.")
+	d.say("Lever had %s opportunities before, and has %s now. The new one can be read here at once, without another sync.",
 		number(int64(before)), number(int64(d.lever.Len())))
 	return nil
 }

@@ -22,7 +22,8 @@ func (a *app) eraseCommand() *cobra.Command {
 transaction, and no sync and no write brings the candidate back, whatever Lever still has. Whoever reads the feed of changes sees
 the records deleted.
 
-The candidate is named by its id here, by Lever's id of the contact, or by that of one of its opportunities. What is printed, and
+The candidate is named by its id here, by Lever's id of the contact, or by that of one of its opportunities. Where its records are
+kept no longer, all goes that still names that id. What is printed, and
 kept, is a receipt without personal data. Nothing changes in Lever, and backups that were made before still hold the person.
 
 It asks for confirmation on a terminal, and needs --yes elsewhere.`,
@@ -44,7 +45,7 @@ It asks for confirmation on a terminal, and needs --yes elsewhere.`,
 			}
 			e, err := s.Erase(cmd.Context(), conn.ID, candidate, dry)
 			if errors.Is(err, store.ErrNotFound) {
-				return fmt.Errorf("%s has no such candidate: give its id here, Lever's id of the contact, or of an opportunity: %w", conn.OrgName, err)
+				return fmt.Errorf("%w: %s has no such candidate: give its id here, Lever's id of the contact, or of an opportunity", errNotFound, conn.OrgName)
 			}
 			if err != nil {
 				return err

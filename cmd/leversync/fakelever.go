@@ -10,6 +10,9 @@ import (
 	"github.com/leversync/leversync/lever/levertest"
 )
 
+// The OAuth app that the simulated account knows.
+const fakeClientID, fakeClientSecret = "test-client", "test-secret"
+
 func (a *app) fakeleverCommand() *cobra.Command {
 	var (
 		addr, key string
@@ -40,6 +43,7 @@ It changes by its controls under /_control.`,
 				cfg.RatePerSecond = -1
 			}
 			cfg.Latency, cfg.APIKeys = latency, []string{key}
+			cfg.ClientID, cfg.ClientSecret = fakeClientID, fakeClientSecret
 			return a.serveFake(cmd, addr, key, cfg)
 		},
 	}
@@ -62,15 +66,17 @@ func (a *app) serveFake(cmd *cobra.Command, addr, key string, cfg levertest.Conf
 	defer stop()
 	if a.json {
 		if err := a.printJSONLine(map[string]any{"url": url, "lever_api_url": url + "/v1", "lever_auth_url": url, "api_key": key,
+			"lever_client_id": fakeClientID, "lever_client_secret": fakeClientSecret,
 			"opportunities": cfg.Opportunities, "seed": cfg.Seed}); err != nil {
 			return err
 		}
 	} else {
 		fmt.Fprintf(a.stdout, `A simulated Lever account of %s: not the real one, and all its people are invented.
   export LEVER_API_URL=%[2]s/v1 LEVER_AUTH_URL=%[2]s
-  API key: %s
+  export LEVER_CLIENT_ID=%[4]s LEVER_CLIENT_SECRET=%[5]s  # its OAuth app, for magic links
+  API key: %[3]s
 Ctrl-C ends it.
-`, number(int64(cfg.Opportunities))+" opportunities", url, key)
+`, number(int64(cfg.Opportunities))+" opportunities", url, key, fakeClientID, fakeClientSecret)
 	}
 	<-cmd.Context().Done()
 	return nil

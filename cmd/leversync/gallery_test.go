@@ -15,7 +15,6 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/leversync/leversync/cmd/leversync/internal/dashboard"
-	"github.com/leversync/leversync/lever/levertest"
 	"github.com/leversync/leversync/store/storetest"
 )
 
@@ -114,15 +113,7 @@ func (g *gallery) index() {
 // TestGallery takes every page of the dashboard, and those on which an account is connected: by hand, with make screenshots.
 func TestGallery(t *testing.T) {
 	t.Parallel()
-	folder := os.Getenv(galleryEnv)
-	if folder == "" {
-		t.Skip(galleryEnv + " is not set: run it with make screenshots")
-	}
-	c := newCLI(t)
-	c.withRedis()
-	c.withLever(levertest.Config{Seed: 54, Opportunities: 200, RatePerSecond: -1})
-	c.env["LEVERSYNC_OPERATOR_PASSWORD"] = "correct horse battery staple"
-	base := c.startWeb()
+	c, base, folder := pictured(t, galleryEnv)
 	g := newGallery(t, folder)
 	g.visit("login", base+"/", "Operator's password")
 	g.fill("Operator's password", "wrong")

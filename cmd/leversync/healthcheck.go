@@ -24,7 +24,7 @@ func (a *app) healthcheckCommand() *cobra.Command {
 		Use:   "healthcheck",
 		Short: "Ask the process on this machine whether it can work",
 		Long: `Ask the process on this machine whether it can work, as /readyz says: for the health checks of containers, whose
-image holds no other program. It exits 0 if it can, 1 if not, with the reason.`,
+image holds no other program. It exits 0 if it can, 1 if not, with what failed; why, is in the process' log.`,
 		Example: "  leversync healthcheck\n  leversync healthcheck --live --addr :9090",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -33,7 +33,7 @@ func (p *process) sites(ctx context.Context) ([]site, error) {
 		if err != nil {
 			return nil, err
 		}
-		mux := p.operation()
+		mux := p.operation(false)
 		if apart {
 			mux.Handle("/metrics", http.NotFoundHandler()) // and not the pages' own answer
 		} else {
@@ -51,7 +51,7 @@ func (p *process) sites(ctx context.Context) ([]site, error) {
 		if err != nil {
 			return nil, errors.Join(err, closeSites(out))
 		}
-		mux := p.operation()
+		mux := p.operation(true)
 		mux.Handle("GET /metrics", metrics)
 		p.log.InfoContext(ctx, "listening for metrics", "addr", l.Addr().String())
 		out = append(out, site{l, p.guarded(mux)})
@@ -93,13 +93,13 @@ func closeSites(sites []site) error {
 	return failed
 }
 
-// operation serves what a supervisor asks.
-func (p *process) operation() *http.ServeMux {
+// operation serves what a supervisor asks; causes says whether it may be told why the process is not ready.
+func (p *process) operation(causes bool) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, map[string]any{"status": "ok"})
 	})
-	mux.Handle("GET /readyz", &readiness{process: p})
+	mux.Handle("GET /readyz", &readiness{process: p, causes: causes})
 	return mux
 }
 
@@ -121,14 +121,20 @@ func (p *process) guarded(next http.Handler) http.Handler {
 	})
 }
 
-// server is the HTTP server of a site. What takes longer by its nature, a file's body, moves its own deadlines.
-func (p *process) server(h http.Handler) *http.Server {
+// patience is how long a client may take: for a header, for all of its request, to take an answer, and until its next request.
+type patience struct{ header, request, answer, idle time.Duration }
+
+// usual is the patience of a server. What takes longer by its nature, a file's body, moves its own deadlines.
+var usual = patience{header: 5 * time.Second, request: 30 * time.Second, answer: 60 * time.Second, idle: 2 * time.Minute}
+
+// server is the HTTP server of a site.
+func (p *process) server(h http.Handler, with patience) *http.Server {
 	return &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      60 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		ReadHeaderTimeout: with.header,
+		ReadTimeout:       with.request,
+		WriteTimeout:      with.answer,
+		IdleTimeout:       with.idle,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
@@ -136,7 +142,7 @@ func (p *process) server(h http.Handler) *http.Server {
 
 // serveHTTP serves until the context ends, then lets requests under way finish.
 func (p *process) serveHTTP(ctx context.Context, s site) error {
-	srv := p.server(s.handler)
+	srv := p.server(s.handler, usual)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(s.listener) }()
 	select {
@@ -162,20 +168,31 @@ func answer(w http.ResponseWriter, status int, v any) {
 	_ = json.NewEncoder(w).Encode(v) // the client has gone away: nothing to do
 }
 
-// readiness says whether the process can work.
+// readiness says whether the process can work. What keeps it from that names addresses, users and databases: it goes to the
+// log, once, and is shown where metrics have an address of their own.
 type readiness struct {
 	process  *process
+	causes   bool
 	migrated atomic.Bool // once nothing is pending, nothing becomes so
+	said     atomic.Value
 }
 
 func (h *readiness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 	defer cancel()
 	p := h.process
-	checks := map[string]string{}
+	checks, causes := map[string]string{}, []any{}
 	note := func(name string, err error) {
-		if checks[name] = "ok"; err != nil {
+		switch {
+		case err == nil:
+			checks[name] = "ok"
+		case h.causes:
 			checks[name] = cause(err).Error()
+		default:
+			checks[name] = "failed"
+		}
+		if err != nil {
+			causes = append(causes, name, cause(err).Error())
 		}
 	}
 	note("postgres", p.store.Ping(ctx))
@@ -184,6 +201,9 @@ func (h *readiness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.draining.Load() {
 		checks["process"] = "draining"
 	}
+	if r.Context().Err() == nil { // who hangs up proves nothing
+		h.say(ctx, causes)
+	}
 	for _, c := range checks {
 		if c != "ok" {
 			answer(w, http.StatusServiceUnavailable, map[string]any{"status": "unavailable", "checks": checks})
@@ -191,6 +211,23 @@ func (h *readiness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	answer(w, http.StatusOK, map[string]any{"status": "ok", "checks": checks})
+}
+
+// say logs what keeps the process from working when it begins, changes, and ends.
+func (h *readiness) say(ctx context.Context, causes []any) {
+	failed := make([]any, 0, len(causes)/2)
+	for i := 0; i < len(causes); i += 2 {
+		failed = append(failed, causes[i])
+	}
+	now := fmt.Sprint(failed...)
+	was, _ := h.said.Swap(now).(string)
+	switch {
+	case now == was:
+	case now == "":
+		h.process.log.InfoContext(ctx, "ready again")
+	default:
+		h.process.log.WarnContext(ctx, "not ready", causes...)
+	}
 }
 
 func (h *readiness) pending(ctx context.Context) error {

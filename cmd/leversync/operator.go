@@ -44,8 +44,8 @@ Where LEVERSYNC_OPERATOR_PASSWORD is set, change it there instead: it is what ho
 }
 
 // printPassword shows a password that the first start has made. It is no log line: logs are kept, and sent elsewhere.
-func (a *app) printPassword(password string) {
-	fmt.Fprintf(a.stdout, "The dashboard's password: %s\nIt is shown this once; `leversync operator password` makes another.\n", password)
+func (a *app) printPassword(url, password string) {
+	fmt.Fprintf(a.stdout, "The dashboard is at %s/\nThe dashboard's password: %s\nIt is shown this once; `leversync operator password` makes another.\n", url, password)
 }
 
 // ensureOperator makes sure that the dashboard has a password, where it is served.
@@ -58,7 +58,7 @@ func (p *process) ensureOperator(ctx context.Context) error {
 		return fmt.Errorf("operator's password: %w", err)
 	}
 	if made != "" && p.password != nil {
-		p.password(made)
+		p.password(publicURL(p.cfg), made)
 	}
 	return nil
 }

@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/leversync/leversync/store"
 )
 
 // printJSON prints one document, for people as for programs.
@@ -69,12 +71,13 @@ func (s style) dim(text string) string  { return s.paint("2", text) }
 
 // state colours a word that says how something stands.
 func (s style) state(text string) string {
-	switch strings.TrimSpace(text) {
-	case "ok", "done", "COMPLETE":
+	word, _, _ := strings.Cut(strings.TrimSpace(text), " ")
+	switch word {
+	case "ok", "done", "COMPLETE", store.SyncSynced:
 		return s.paint("32", text)
-	case "failed", "fail", "RELINK_NEEDED":
+	case "failed", "fail", "RELINK_NEEDED", store.SyncRelink:
 		return s.paint("31", text)
-	case "forbidden", "paused", "warn", "INCOMPLETE":
+	case "forbidden", "paused", "warn", "INCOMPLETE", store.SyncPartial, store.SyncNotLinked:
 		return s.paint("33", text)
 	case "syncing", "running":
 		return s.paint("36", text)

@@ -93,8 +93,8 @@ type process struct {
 	writer    *worker.Writer       // nil, like worker
 	scheduler *scheduler.Scheduler // nil: not its role
 	draining  atomic.Bool
-	listening func(url string)      // told of the address, once; may be nil
-	password  func(password string) // told of the operator's password, where the first start made one; may be nil
+	listening func(url string)           // told of the address, once; may be nil
+	password  func(url, password string) // told of the dashboard, and of its password where the first start made one; may be nil
 
 	syncMetrics *syncMetrics // nil, like worker
 	httpMetrics *httpMetrics
@@ -121,12 +121,12 @@ func newProcess(cfg config.Config, r roles, s *store.Store, rdb *redis.Client, l
 
 // run runs the roles until the context ends or one of them fails, and returns when all have ended.
 func (p *process) run(ctx context.Context) error {
-	if err := p.ensureOperator(ctx); err != nil {
-		return err
-	}
 	sites, err := p.sites(ctx)
 	if err != nil {
 		return err
+	}
+	if err := p.ensureOperator(ctx); err != nil { // no request is answered yet
+		return errors.Join(err, closeSites(sites))
 	}
 	if p.roles.worker {
 		if err := p.worker.Start(); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -75,7 +76,9 @@ func (a *app) root() *cobra.Command {
 	add("try", a.demoCommand(), a.fakeleverCommand())
 	root.AddCommand(a.versionCommand(), a.docsCommand())
 	root.InitDefaultCompletionCmd()
+	root.SetFlagErrorFunc(plainFlag)
 	a.noteStart(root)
+	plainArgs(root)
 	return root
 }
 
@@ -90,6 +93,52 @@ func (a *app) noteStart(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		a.noteStart(sub)
 	}
+}
+
+// plainArgs has every command that got too few or too many arguments say which it takes.
+func plainArgs(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			err := check(cmd, args)
+			if err == nil || !strings.HasPrefix(err.Error(), "accepts ") { // cobra's own
+				return err
+			}
+			_, takes, _ := strings.Cut(cmd.Use, " ")
+			return fmt.Errorf("%q takes %s, and %s given: %q shows examples", cmd.CommandPath(), takes, were(len(args)), cmd.CommandPath()+" --help")
+		}
+	}
+	for _, sub := range c.Commands() {
+		plainArgs(sub)
+	}
+}
+
+func were(n int) string {
+	if n == 1 {
+		return "1 argument was"
+	}
+	return fmt.Sprintf("%d arguments were", n)
+}
+
+// badValue is what cobra says of a flag whose value can't be parsed.
+var badValue = regexp.MustCompile(`^invalid argument (".*") for "(?:-\w, )?--([\w-]+)" flag: `)
+
+// plainFlag says what a flag's value should have been, in place of how its parsing failed.
+func plainFlag(c *cobra.Command, err error) error {
+	m := badValue.FindStringSubmatch(err.Error())
+	if m == nil {
+		return err
+	}
+	flag := c.Flags().Lookup(m[2])
+	if flag == nil {
+		return err
+	}
+	want := map[string]string{
+		"int": "a whole number", "int64": "a whole number", "float64": "a number", "bool": "true or false", "duration": "a duration such as 30s or 2h",
+	}[flag.Value.Type()]
+	if want == "" {
+		return err
+	}
+	return fmt.Errorf("--%s %s: give %s", m[2], m[1], want)
 }
 
 // group makes a command that only holds others.

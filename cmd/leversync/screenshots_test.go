@@ -19,16 +19,7 @@ const maxPicture = 150 << 10
 // TestScreenshots takes the README's pictures: by hand, with make screenshots.
 func TestScreenshots(t *testing.T) {
 	t.Parallel()
-	folder := os.Getenv(screenshotsEnv)
-	if folder == "" {
-		t.Skip(screenshotsEnv + " is not set: run it with make screenshots")
-	}
-	c := newCLI(t)
-	c.withRedis()
-	c.withLever(levertest.Config{Seed: 54, Opportunities: 200, RatePerSecond: -1})
-	c.env["LEVERSYNC_OPERATOR_PASSWORD"] = "correct horse battery staple"
-	serve := c.start("serve")
-	base := "http://" + serve.find(serve.stderr, `msg=listening addr=(\S+)`)
+	c, base, folder := pictured(t, screenshotsEnv)
 	ids := c.organisations(t)
 	c.picture(ids)
 
@@ -50,6 +41,20 @@ func TestScreenshots(t *testing.T) {
 	b.open(base + "/")
 	b.see("Wayne Enterprises")
 	b.picture(folder, "telephone")
+}
+
+// pictured runs what pictures are taken of, with an account of 200 opportunities to link: c, the address of its pages, and the
+// folder that a variable names. Where it is not set, the test is skipped.
+func pictured(t *testing.T, variable string) (c *cli, base, folder string) {
+	t.Helper()
+	if folder = os.Getenv(variable); folder == "" {
+		t.Skip(variable + " is not set: run it with make screenshots")
+	}
+	c = newCLI(t)
+	c.withRedis()
+	c.withLever(levertest.Config{Seed: 54, Opportunities: 200, RatePerSecond: -1})
+	c.env["LEVERSYNC_OPERATOR_PASSWORD"] = "correct horse battery staple"
+	return c, c.startWeb(), folder
 }
 
 // organisations are connectors that are synced.

@@ -45,20 +45,32 @@ func TestServeWithServicesAway(t *testing.T) {
 	c := newCLI(t)
 	redis := c.withRedis()
 	c.withLever(levertest.Config{Opportunities: 1})
+	c.env["LEVERSYNC_METRICS_ADDR"] = "127.0.0.1:0"
 	serve := c.start("serve")
 	url := "http://" + serve.find(serve.stderr, `msg=listening addr=(\S+)`)
+	apart := "http://" + serve.find(serve.stderr, `msg="listening for metrics" addr=(\S+)`)
 	serve.find(serve.stderr, `msg=started roles=worker\+scheduler\+http\+api`)
 	if status, body := get(t, url+"/readyz"); status != http.StatusOK || !strings.Contains(body, `"migrations":"ok"`) {
 		t.Errorf("GET /readyz: %d %s; want 200", status, body)
 	}
 	redis.Stop()
-	if status, body := get(t, url+"/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, `"postgres":"ok"`) {
-		t.Errorf("GET /readyz without Redis: %d %s; want 503, Postgres ok", status, body)
+	const bare = `{"checks":{"migrations":"ok","postgres":"ok","redis":"failed"},"status":"unavailable"}`
+	for range 2 {
+		if status, body := get(t, url+"/readyz"); status != http.StatusServiceUnavailable || strings.TrimSpace(body) != bare {
+			t.Errorf("GET /readyz without Redis: %d %s; want 503 %s, and no cause for strangers", status, body, bare)
+		}
+	}
+	if status, body := get(t, apart+"/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "connection refused") {
+		t.Errorf("GET /readyz beside the metrics without Redis: %d %s; want 503 with the cause", status, body)
+	}
+	serve.find(serve.stderr, `msg="not ready" redis="[^"]*connection refused`)
+	if n := strings.Count(serve.stderr.text(), `msg="not ready"`); n != 2 {
+		t.Errorf("it said %d times that it is not ready, want once for each address", n)
 	}
 	if status, _ := get(t, url+"/healthz"); status != http.StatusOK {
 		t.Errorf("GET /healthz without Redis: %d; want 200: a restart would not help", status)
 	}
-	if status, body := get(t, url+"/metrics"); status != http.StatusOK || !strings.Contains(body, "leversync_queue_up 0") || !strings.Contains(body, "leversync_db_connections") {
+	if status, body := get(t, apart+"/metrics"); status != http.StatusOK || !strings.Contains(body, "leversync_queue_up 0") || !strings.Contains(body, "leversync_db_connections") {
 		t.Errorf("GET /metrics without Redis: %d; want 200, leversync_queue_up 0, and the rest", status)
 	}
 	redis.Start()
@@ -72,6 +84,7 @@ func TestServeWithServicesAway(t *testing.T) {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+	serve.find(serve.stderr, `msg="ready again"`)
 	if code := serve.stop(); code != exitOK {
 		t.Errorf("serve, interrupted: exit %d, want 0: %s", code, serve.stderr.text())
 	}

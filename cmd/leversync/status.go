@@ -16,7 +16,9 @@ func (a *app) statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status [CONNECTOR_ID]",
 		Short: "Show how fresh each account is, or each scope of one",
-		Long: `Show how fresh each account is, or each scope of one. LAG is how old the account here may be: what changed in
+		Long: `Show how fresh each account is, or each scope of one. STATUS is as the dashboard has it: synced, syncing with how much of
+it was read, partial (a scope failed, or Lever refuses it), failed (all of them), relink-needed (Lever refuses the credential),
+paused, not-linked, or off (no scope is on). LAG is how old the account here may be: what changed in
 Lever longer ago than that is here. RATE is how many calls a second a scope's last run made, 24 H its calls by the hour.`,
 		Example: `  leversync status
   leversync status 0d4f7b2e-6c1a-4f5e-8f5c-2f8f3f0f9c11 --watch
@@ -51,6 +53,8 @@ Lever longer ago than that is here. RATE is how many calls a second a scope's la
 // overview is an account in a line.
 type overview struct {
 	connectorView
+	SyncStatus  string     `json:"sync_status"` // one of store.SyncStates
+	Percent     *int       `json:"percent"`     // of what is to be read, how much was; null: it is not syncing
 	ScopesOn    int        `json:"scopes_on"`
 	ScopesOK    int        `json:"scopes_ok"`
 	Failed      int        `json:"scopes_failed"` // or forbidden
@@ -58,41 +62,41 @@ type overview struct {
 	Quarantined int64      `json:"quarantined"`
 	SyncedAt    *time.Time `json:"synced_at"` // the oldest watermark; null: a scope has none
 	LagSeconds  *float64   `json:"lag_seconds"`
-	NextRunAt   *time.Time `json:"next_run_at"`
+	LastRunAt   *time.Time `json:"last_run_at"`
+	NextRunAt   *time.Time `json:"next_run_at"` // null: none is planned
+	Webhooks    bool       `json:"webhooks"`    // they are taken
+	WebhookAt   *time.Time `json:"webhook_at"`  // the last genuine one
 }
 
-func overviewOf(c store.Connector, scopes []store.ScopeStatus, now time.Time) overview {
-	o := overview{connectorView: viewOf(c)}
-	never := false
-	for _, s := range scopes {
-		if !s.Enabled {
-			continue
-		}
-		o.ScopesOn++
-		o.Records += s.Records
-		o.Quarantined += s.Quarantined
-		switch s.State {
-		case "ok":
-			o.ScopesOK++
-		case "failed", "forbidden":
-			o.Failed++
-		}
-		never = never || s.SyncedAt == nil && s.State != "forbidden"
-		o.SyncedAt = earlier(o.SyncedAt, s.SyncedAt)
-		o.NextRunAt = earlier(o.NextRunAt, &s.NextRunAt)
+func overviewOf(b store.Board, now time.Time) overview {
+	o := overview{
+		connectorView: viewOf(b.Connector), SyncStatus: b.Sync, ScopesOn: b.ScopesOn, ScopesOK: b.ScopesOK, Failed: b.ScopesBad,
+		Records: b.Records, Quarantined: b.Quarantined, SyncedAt: b.SyncedAt, LagSeconds: lagOf(b.SyncedAt, now),
+		LastRunAt: b.LastRunAt, NextRunAt: b.NextRunAt, Webhooks: b.Webhooks, WebhookAt: b.WebhookAt,
 	}
-	if never {
-		o.SyncedAt = nil
+	if b.Sync == store.SyncSyncing {
+		o.Percent = &b.Percent
 	}
-	o.LagSeconds = lagOf(o.SyncedAt, now)
 	return o
 }
 
-func earlier(a, b *time.Time) *time.Time {
-	if a == nil || b != nil && b.Before(*a) {
-		return b
+// standing is how an account's syncs stand, for people.
+func (o overview) standing() string {
+	if o.Percent != nil {
+		return fmt.Sprintf("%s %d%%", o.SyncStatus, *o.Percent)
 	}
-	return a
+	return o.SyncStatus
+}
+
+// webhooks says whether Lever tells of changes, and when it last did.
+func (o overview) webhooks(now time.Time) string {
+	switch {
+	case !o.Webhooks:
+		return "off: changes are found by the syncs"
+	case o.WebhookAt == nil:
+		return "on, and none has come yet"
+	}
+	return "on, the last one came " + ago(o.WebhookAt, now)
 }
 
 func lagOf(synced *time.Time, now time.Time) *float64 {
@@ -103,6 +107,14 @@ func lagOf(synced *time.Time, now time.Time) *float64 {
 	return &lag
 }
 
+// orNone is when something was or will be; "–": that is not known.
+func orNone(t *time.Time, now time.Time) string {
+	if t == nil {
+		return "–"
+	}
+	return ago(t, now)
+}
+
 func lagText(lag *float64) string {
 	if lag == nil {
 		return "–"
@@ -111,18 +123,14 @@ func lagText(lag *float64) string {
 }
 
 func (a *app) statusOfAll(ctx context.Context, s *store.Store) error {
-	all, err := s.Connectors(ctx)
+	all, err := s.Boards(ctx, store.BoardQuery{})
 	if err != nil {
 		return err
 	}
 	now := time.Now()
 	list := make([]overview, len(all))
-	for i, c := range all {
-		scopes, err := s.Scopes(ctx, c.ID)
-		if err != nil {
-			return err
-		}
-		list[i] = overviewOf(c, scopes, now)
+	for i, b := range all {
+		list[i] = overviewOf(b, now)
 	}
 	if a.json {
 		return a.printJSON(map[string]any{"connectors": list})
@@ -132,11 +140,11 @@ func (a *app) statusOfAll(ctx context.Context, s *store.Store) error {
 		return nil
 	}
 	st := a.style(a.stdout)
-	t := table{head: []string{"CONNECTOR", "STATUS", "ORGANISATION", "OK", "LAG", "RECORDS", "QUARANTINED", "NEXT"},
-		right: map[int]bool{3: true, 4: true, 5: true, 6: true}, tint: map[int]func(string) string{1: st.state}}
-	for i, o := range list {
-		t.add(o.ConnectorID.String(), standing(all[i]), o.OrgName, fmt.Sprintf("%d/%d", o.ScopesOK, o.ScopesOn),
-			lagText(o.LagSeconds), number(o.Records), number(o.Quarantined), ago(o.NextRunAt, now))
+	t := table{head: []string{"CONNECTOR", "STATUS", "ORGANISATION", "OK", "LAG", "LAST RUN", "RECORDS", "QUARANTINED", "NEXT"},
+		right: map[int]bool{3: true, 4: true, 6: true, 7: true}, tint: map[int]func(string) string{1: st.state}}
+	for _, o := range list {
+		t.add(o.ConnectorID.String(), o.standing(), o.OrgName, fmt.Sprintf("%d/%d", o.ScopesOK, o.ScopesOn),
+			lagText(o.LagSeconds), orNone(o.LastRunAt, now), number(o.Records), number(o.Quarantined), orNone(o.NextRunAt, now))
 	}
 	t.print(a.stdout, st)
 	return nil
@@ -147,6 +155,10 @@ const recentRuns = 10
 
 func (a *app) statusOf(ctx context.Context, s *store.Store, id string) error {
 	c, err := a.connector(ctx, s, id)
+	if err != nil {
+		return err
+	}
+	board, err := s.Board(ctx, c.ID)
 	if err != nil {
 		return err
 	}
@@ -167,7 +179,7 @@ func (a *app) statusOf(ctx context.Context, s *store.Store, id string) error {
 		return err
 	}
 	now := time.Now()
-	o := overviewOf(c, scopes, now)
+	o := overviewOf(board, now)
 	o.connectorView.Scopes = scopes
 	if a.json {
 		return a.printJSON(struct {
@@ -177,11 +189,11 @@ func (a *app) statusOf(ctx context.Context, s *store.Store, id string) error {
 		}{o, notNil(runs), hours})
 	}
 	st := a.style(a.stdout)
-	fmt.Fprintf(a.stdout, "%s  %s  %s\n", st.bold(c.OrgName), c.ID, st.state(standing(c)))
+	fmt.Fprintf(a.stdout, "%s  %s  %s\n", st.bold(c.OrgName), c.ID, st.state(o.standing()))
 	if c.StatusReason != "" {
 		fmt.Fprintln(a.stdout, c.StatusReason)
 	}
-	fmt.Fprintln(a.stdout)
+	fmt.Fprintf(a.stdout, "webhooks: %s\n\n", o.webhooks(now))
 	a.printScopes(scopes, lastRuns, hours, now, st)
 	a.printRuns(runs, now, st)
 	return nil

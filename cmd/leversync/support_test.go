@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -168,5 +169,37 @@ func TestStatusWatch(t *testing.T) {
 	all.find(all.stdout, `\{"connectors":\[.*"`+id+`".*\]\}\n`)
 	if code := all.stop(); code != exitOK || slices.Contains(strings.Split(strings.TrimSpace(all.stdout.text()), "\n"), "{") {
 		t.Errorf("status --watch --json: exit %d, %s; want 0 and a document a line", code, all.stdout.text())
+	}
+}
+
+// Status and connector show say how an account stands, in the dashboard's words, and whether Lever tells of its changes.
+func TestStatusStandings(t *testing.T) {
+	t.Parallel()
+	c := newCLI(t)
+	id := c.create("--scopes", "tags,offers")
+	for _, step := range []struct{ sql, line, webhooks string }{
+		{`UPDATE connector_scopes SET state = 'ok', requested_at = NULL, synced_at = now() WHERE connector_id = $1 AND scope = 'tags'`, `syncing 50% +Acme +1/2`, "off: changes are found by the syncs"},
+		{`UPDATE connector_scopes SET state = 'ok', requested_at = NULL, synced_at = now() WHERE connector_id = $1`, `synced +Acme +2/2`, "off"},
+		{`UPDATE connector_scopes SET state = 'forbidden' WHERE connector_id = $1 AND scope = 'offers'`, `partial +Acme +1/2`, "off"},
+		{`UPDATE connector_scopes SET state = 'failed' WHERE connector_id = $1`, `failed +Acme +0/2`, "off"},
+		{`UPDATE connectors SET paused = true WHERE id = $1`, `paused +Acme .* –\n`, "off"},
+		{`INSERT INTO webhooks (connector_id, path_sealed, path_hash) VALUES ($1, '', '')`, `paused`, "on, and none has come yet"},
+		{`UPDATE webhooks SET received_at = now() - interval '3 hours' WHERE connector_id = $1`, `paused`, "on, the last one came 3h00m ago"},
+		{`UPDATE connectors SET status = 'RELINK_NEEDED', relink_needed_at = now() WHERE id = $1`, `relink-needed +Acme`, "on"},
+	} {
+		c.db.Exec(step.sql, id)
+		if out := c.must("status"); !regexp.MustCompile(step.line).MatchString(out) {
+			t.Errorf("after %s, status = %s; want %s", step.sql, out, step.line)
+		}
+		word, _, _ := strings.Cut(step.line, " ")
+		for _, out := range []string{c.must("status", id), c.must("connector", "show", id)} {
+			if !strings.Contains(out, word) || !strings.Contains(out, step.webhooks) {
+				t.Errorf("after %s: %s\nwant %s, and webhooks %s", step.sql, out, word, step.webhooks)
+			}
+		}
+	}
+	shown := decode[map[string]any](t, c.must("connector", "show", id, "--json"))
+	if shown["sync_status"] != "relink-needed" || shown["webhooks"] != true || shown["webhook_at"] == nil || shown["percent"] != nil || len(shown["scopes"].([]any)) != 15 {
+		t.Errorf("connector show --json = %v; want how it stands, webhooks and all scopes", shown)
 	}
 }

@@ -57,8 +57,9 @@ type lineageView struct {
 	ModifiedAt  time.Time          `json:"modified_at"`
 	DeletedAt   *time.Time         `json:"deleted_at"`
 	Record      json.RawMessage    `json:"record"`
-	Raw         json.RawMessage    `json:"raw"` // Lever's own body; null: it is made of others'
-	Run         *store.Run         `json:"run"` // that wrote the last change; null: no longer known
+	Raw         json.RawMessage    `json:"raw"`      // Lever's own body; null: it is made of others', or is kept no longer
+	RawGone     bool               `json:"raw_gone"` // what is not in raw was let go by retention (LEVERSYNC_KEEP_RAW)
+	Run         *store.Run         `json:"run"`      // that wrote the last change; null: no longer known
 	Calls       []store.Call       `json:"calls"`
 	Runs        []store.Run        `json:"runs"`
 	Quarantine  *store.Quarantined `json:"quarantine"`
@@ -71,7 +72,7 @@ func (a *app) printLineages(list []store.Lineage) error {
 		body := l.Record.Body()
 		views[i] = lineageView{
 			ConnectorID: l.Connector.ID, Scope: string(l.Scope), ID: l.Record.ID, RemoteID: l.Record.RemoteID, Parent: l.Parent, CreatedAt: l.CreatedAt,
-			ModifiedAt: l.Record.ModifiedAt, DeletedAt: l.Record.DeletedAt, Record: body, Raw: l.Record.Raw, Run: l.Run, Calls: notNil(l.Calls), Runs: notNil(l.Runs), Quarantine: l.Quarantine, Aside: l.Aside,
+			ModifiedAt: l.Record.ModifiedAt, DeletedAt: l.Record.DeletedAt, Record: body, Raw: l.Record.Raw, RawGone: l.RawGone, Run: l.Run, Calls: notNil(l.Calls), Runs: notNil(l.Runs), Quarantine: l.Quarantine, Aside: l.Aside,
 		}
 	}
 	if a.json {
@@ -124,9 +125,13 @@ func (a *app) printLineage(v lineageView, c store.Connector) {
 	section("The record")
 	fmt.Fprintln(a.stdout, rawText(v.Record))
 	section("What Lever sent")
-	if bytes.Equal(bytes.TrimSpace(v.Raw), []byte("null")) || len(v.Raw) == 0 {
-		fmt.Fprintln(a.stdout, "It is made of other records' bodies.")
-		return
+	if v.RawGone {
+		fmt.Fprintln(a.stdout, "Not all of it is kept any longer: LEVERSYNC_KEEP_RAW, and the record has not changed for as long.")
 	}
-	fmt.Fprintln(a.stdout, rawText(v.Raw))
+	switch {
+	case len(v.Raw) > 0 && !bytes.Equal(bytes.TrimSpace(v.Raw), []byte("null")):
+		fmt.Fprintln(a.stdout, rawText(v.Raw))
+	case !v.RawGone:
+		fmt.Fprintln(a.stdout, "It is made of other records' bodies.")
+	}
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/leversync/leversync/lever/levertest"
+	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/storetest"
 )
 
@@ -27,7 +29,7 @@ func TestWhy(t *testing.T) {
 		t.Fatalf("why %s = %d records, want 1", remote, len(got))
 	}
 	v := got[0]
-	if v.Scope != "scheduled-interviews" || v.RemoteID != remote || !strings.Contains(string(v.Raw), remote) || !strings.Contains(string(v.Record), remote) {
+	if v.RawGone || v.Scope != "scheduled-interviews" || v.RemoteID != remote || !strings.Contains(string(v.Raw), remote) || !strings.Contains(string(v.Record), remote) {
 		t.Errorf("why --json = %+v; want the interview, Lever's body and ours", v)
 	}
 	if v.Run == nil || v.Run.Stream != "opportunity-children" || len(v.Runs) == 0 || len(v.Calls) == 0 || v.Calls[0].Path != "/opportunities/:id/interviews" || v.Calls[0].Records == 0 {
@@ -45,6 +47,23 @@ func TestWhy(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("why %s = %s; want %q in it", application, out, want)
 		}
+	}
+	// Once retention has let the bodies go, it says so.
+	if _, err := c.db.Store.Retain(t.Context(), store.Keep{Raw: time.Nanosecond}); err != nil {
+		t.Fatal(err)
+	}
+	person := storetest.Column[string](c.db, "SELECT remote_id FROM candidates ORDER BY id LIMIT 1")[0]
+	for _, of := range []string{remote, application, person} {
+		if out := c.must("why", of); !strings.Contains(out, "LEVERSYNC_KEEP_RAW") || strings.Contains(out, "It is made of other") {
+			t.Errorf("why %s = %s; want it said that the body is kept no longer", of, out)
+		}
+		if got := decode[lineages](t, c.must("why", of, "--json")).Records; len(got) != 1 || !got[0].RawGone {
+			t.Errorf("why %s --json = %+v; want raw_gone", of, got)
+		}
+	}
+	department := storetest.Column[string](c.db, "SELECT id::text FROM departments ORDER BY id LIMIT 1")[0]
+	if out := c.must("why", department); strings.Contains(out, "LEVERSYNC_KEEP_RAW") || !strings.Contains(out, "It is made of other") {
+		t.Errorf("why %s = %s; want it said that it has no body of its own", department, out)
 	}
 	for args, code := range map[string]int{"why nobody": exitNotFound, "why " + remote + " --connector " + noConnector: exitNotFound, "why": exitUsage} {
 		if o := c.run(strings.Fields(args)...); o.code != code || o.err == "" {

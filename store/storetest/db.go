@@ -2,7 +2,10 @@ package storetest
 
 import (
 	"context"
+	"errors"
+	"net/url"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -29,6 +32,23 @@ type DB struct {
 
 	t    testing.TB
 	pool *pgxpool.Pool // for the test's own look at the tables, apart from the Store's pool
+	root string        // the database's URL for an administrator
+}
+
+// Skew puts Postgres' clock off by d in this database, for everything that a statement, a default or a function asks it from
+// now on: it is as if the clocks of all processes were off by as much the other way.
+func (db *DB) Skew(d time.Duration) {
+	db.t.Helper()
+	ctx, cancel := context.WithTimeout(db.t.Context(), setupTimeout)
+	defer cancel()
+	off := strconv.FormatInt(d.Milliseconds(), 10) + " ms"
+	// now() stays the function that defaults and views are bound to; its body becomes another.
+	if err := execute(ctx, db.root, `SET allow_system_table_mods = on;
+CREATE OR REPLACE FUNCTION pg_catalog.true_clock_timestamp() RETURNS timestamptz LANGUAGE internal VOLATILE STRICT PARALLEL SAFE AS 'clock_timestamp';
+CREATE OR REPLACE FUNCTION pg_catalog.now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT pg_catalog.transaction_timestamp() + interval '`+off+`' $$;
+CREATE OR REPLACE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE AS $$ SELECT pg_catalog.true_clock_timestamp() + interval '`+off+`' $$`); err != nil {
+		db.t.Fatalf("storetest: put Postgres' clock off: %v", err)
+	}
 }
 
 // New returns an empty, migrated database of t's own, which is dropped when t ends, whoever is still
@@ -48,6 +68,7 @@ func New(t testing.TB) *DB {
 	}
 	db := &DB{t: t}
 	db.URL = clone(t, server, from)
+	db.root = beside(server, db.URL)
 	db.Store = openStore(t, db.URL)
 	db.pool = openPool(t, db.URL)
 	return db
@@ -69,6 +90,17 @@ func clone(t testing.TB, server, from string) string {
 		}
 	})
 	return owned(server, name, template.owner)
+}
+
+// beside is a server's URL with the database of another.
+func beside(server, other string) string {
+	s, err1 := url.Parse(server)
+	o, err2 := url.Parse(other)
+	if err := errors.Join(err1, err2); err != nil {
+		panic("storetest: " + databaseEnv + " is not a URL") // execute has parsed it before
+	}
+	s.Path = o.Path
+	return s.String()
 }
 
 func openStore(t testing.TB, url string) *store.Store {

@@ -12,12 +12,15 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/leversync/leversync/store"
 )
@@ -51,6 +54,7 @@ type Postgres struct {
 	addr   string
 	runsAs *syscall.Credential // nil: as we do
 	cmd    *exec.Cmd           // nil while it is down
+	heir   *Postgres           // its standby; nil: it has none
 	exited chan struct{}       // closed when cmd has ended, and all processes that it began
 	dbs    []*DB
 
@@ -206,6 +210,11 @@ func (p *Postgres) Start() {
 	if err := p.run(); err != nil {
 		p.t.Fatalf("storetest: start Postgres again: %v", err)
 	}
+	p.reconnect()
+}
+
+// reconnect has the tests' own connections find out that the server is another.
+func (p *Postgres) reconnect() {
 	for _, db := range p.dbs {
 		db.pool.Reset()
 		for range MaxConns { // each connection that was cut is found so once
@@ -264,6 +273,78 @@ func (p *Postgres) copy(from, to string) {
 	}
 }
 
+// Follow makes a standby that receives what the server commits, as far as now, and no more: it falls behind from here on.
+func (p *Postgres) Follow() {
+	p.t.Helper()
+	sb := &Postgres{t: p.t, bin: p.bin, runsAs: p.runsAs, Data: filepath.Join(p.Folder(), "data")}
+	p.t.Cleanup(sb.end)
+	p.Stop(Fast)
+	p.copy(p.Data, sb.Data)
+	p.Start()
+	ctx, cancel := context.WithTimeout(p.t.Context(), setupTimeout)
+	defer cancel()
+	host, port, err := net.SplitHostPort(p.addr)
+	if err == nil {
+		err = errors.Join(sb.set("primary_conninfo = 'host="+host+" port="+port+" user=leversync'"),
+			os.WriteFile(filepath.Join(sb.Data, "standby.signal"), nil, 0o644), sb.choosePort())
+	}
+	if err == nil {
+		err = sb.run()
+	}
+	var at string
+	err = errors.Join(err, scan(ctx, p.URL, "SELECT pg_current_wal_lsn()::text", &at))
+	for there := false; err == nil && !there; { // the server gives no signal for it
+		err = scan(ctx, sb.URL, "SELECT coalesce(pg_last_wal_replay_lsn() >= '"+at+"', false)", &there)
+	}
+	if err != nil {
+		p.t.Fatalf("storetest: start a standby: %v", err)
+	}
+	sb.Stop(Fast)
+	p.heir = sb
+}
+
+// Promote ends the server as a crash would. Its standby takes over at the same address: of all that it had not received it
+// knows nothing.
+func (p *Postgres) Promote() {
+	p.t.Helper()
+	if p.heir == nil {
+		p.t.Fatal("storetest: Postgres.Promote: it has no standby")
+	}
+	p.Stop(Crash)
+	p.Data, p.heir = p.heir.Data, nil
+	err := p.set("primary_conninfo = ''") // whom it followed is dead, and it has that one's address now
+	if err == nil {
+		err = p.run()
+	}
+	if err == nil {
+		err = execute(p.t.Context(), p.URL, "SELECT pg_promote()")
+	}
+	if err != nil {
+		p.t.Fatalf("storetest: promote the standby: %v", err)
+	}
+	p.reconnect()
+}
+
+// set changes a setting, from the next start on.
+func (p *Postgres) set(line string) error {
+	f, err := os.OpenFile(filepath.Join(p.Data, "postgresql.auto.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(line + "\n")
+	return errors.Join(err, f.Close())
+}
+
+// scan runs a query of one value on a connection of its own.
+func scan(ctx context.Context, url, sql string, to any) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return conn.QueryRow(ctx, sql).Scan(to)
+}
+
 func (p *Postgres) end() {
 	if p.cmd == nil {
 		return
@@ -305,6 +386,9 @@ func (p *Postgres) run() error {
 	}
 }
 
+// readyLine is what a server says that can be asked; a standby can be read.
+var readyLine = regexp.MustCompile(`database system is ready to accept (read-only )?connections`)
+
 // follow keeps a log, to its end, and closes ready when it says so.
 func (p *Postgres) follow(log io.Reader, ready chan<- struct{}) {
 	lines := bufio.NewScanner(log)
@@ -316,7 +400,7 @@ func (p *Postgres) follow(log io.Reader, ready chan<- struct{}) {
 		p.mu.Lock()
 		p.log = append(p.log, lines.Text())
 		p.mu.Unlock()
-		if ready != nil && strings.Contains(lines.Text(), "database system is ready to accept connections") {
+		if ready != nil && readyLine.MatchString(lines.Text()) {
 			close(ready)
 			ready = nil
 		}
@@ -361,6 +445,7 @@ func (p *Postgres) NewIn(tablespace string) *DB {
 		p.t.Fatalf("storetest: %v", err)
 	}
 	db := &DB{t: p.t, URL: owned(p.URL, name, owner)}
+	db.root = beside(p.URL, db.URL)
 	if _, err := store.Migrate(ctx, db.URL); err != nil {
 		p.t.Fatalf("storetest: migrate: %v", err)
 	}

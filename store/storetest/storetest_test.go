@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/storetest"
@@ -96,6 +97,22 @@ func TestPostgres(t *testing.T) {
 		}
 		if got := storetest.Value[int](db, "SELECT count(*) FROM unlogged"); (got == 1) != (how == storetest.Fast) {
 			t.Errorf("after %s %d rows that are unlogged, want them after fast only", how.Name, got)
+		}
+	}
+}
+
+// A database whose clock is off is so for statements, functions, and what defaults have always been bound to, and no other is.
+func TestSkew(t *testing.T) {
+	t.Parallel()
+	a, b := storetest.New(t), storetest.New(t)
+	a.Skew(-time.Hour)
+	a.Exec(`INSERT INTO operators (password_hash) VALUES ('')`)
+	b.Exec(`INSERT INTO operators (password_hash) VALUES ('')`)
+	for _, sql := range []string{"now()", "clock_timestamp()", "(SELECT changed_at FROM operators)"} {
+		for db, want := range map[*storetest.DB]time.Duration{a: -time.Hour, b: 0} {
+			if off := time.Until(storetest.Value[time.Time](db, "SELECT "+sql)) - want; off.Abs() > time.Minute {
+				t.Errorf("%s is %s off, want %s", sql, off+want, want)
+			}
 		}
 	}
 }

@@ -39,10 +39,12 @@ func registerChanges(s *server, op huma.Operation) {
 	register(s, op, func(ctx context.Context, in *changesInput) (*bodyOutput[ChangeList], error) {
 		connector := connectorOf(ctx).ID
 		name := connector.String() + " changes"
-		now := time.Now()
+		now, err := s.cfg.Store.Now(ctx) // before the feed is looked at
+		if err != nil {
+			return nil, err
+		}
 		var after store.FeedPosition
 		if in.After != "" {
-			var err error
 			if after, err = s.cfg.Store.FeedPosition(name, in.After); err != nil {
 				return nil, badCursor("after")
 			}
@@ -74,7 +76,7 @@ func registerChanges(s *server, op huma.Operation) {
 var errFeedPurged = refuse(http.StatusGone, "Records that were deleted since this cursor was made have been purged: read the feed from its start, without after, "+
 	"and take what you do not meet there for deleted. Come to the feed's end more often than LEVERSYNC_KEEP_DELETED")
 
-// purgeMargin is what clocks may be apart, and a transaction may take.
+// purgeMargin is what a transaction may take.
 const purgeMargin = 5 * time.Minute
 
 // tooOld reports whether a reader who was last at the feed's end then may have missed a deletion that is kept no longer.

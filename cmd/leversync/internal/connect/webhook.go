@@ -24,7 +24,7 @@ const WebhookPath = "/webhooks/lever/"
 const (
 	// maxWebhook bounds a delivery, in bytes. Lever's are some hundred.
 	maxWebhook = 1 << 20
-	// webhookWindow is how far a delivery's time may be from ours.
+	// webhookWindow is how far a delivery's time may be from Postgres' clock.
 	webhookWindow = 5 * time.Minute
 	// webhookTimeout is how long Postgres may take to note one: Lever asks again.
 	webhookTimeout = 5 * time.Second
@@ -148,7 +148,7 @@ func (h *Handler) Webhooks() http.Handler {
 func (h *Handler) takeWebhook(w http.ResponseWriter, r *http.Request) (result string) {
 	ctx, cancel := context.WithTimeout(r.Context(), webhookTimeout)
 	defer cancel()
-	connector, tokens, err := h.store.WebhookTarget(ctx, r.PathValue("secret"))
+	to, err := h.store.WebhookTarget(ctx, r.PathValue("secret"))
 	if errors.Is(err, store.ErrNotFound) {
 		return WebhookUnknown
 	}
@@ -167,19 +167,19 @@ func (h *Handler) takeWebhook(w http.ResponseWriter, r *http.Request) (result st
 	switch {
 	case err != nil:
 		return WebhookMalformed
-	case !d.genuine(tokens):
-		h.log.DebugContext(ctx, "webhook refused", "connector_id", connector, "reason", WebhookUnsigned)
+	case !d.genuine(to.Tokens):
+		h.log.DebugContext(ctx, "webhook refused", "connector_id", to.Connector, "reason", WebhookUnsigned)
 		return WebhookUnsigned
-	case !d.timely(time.Now()):
+	case !d.timely(to.Now):
 		return WebhookUntimely
 	}
 	hint := d.hint()
-	first, err := h.store.TakeWebhook(ctx, connector, d.Token, hint)
+	first, err := h.store.TakeWebhook(ctx, to.Connector, d.Token, hint)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return WebhookUnknown
 	case err != nil:
-		h.log.WarnContext(ctx, "webhook not taken", "connector_id", connector, "error", err)
+		h.log.WarnContext(ctx, "webhook not taken", "connector_id", to.Connector, "error", err)
 		return WebhookFailed
 	case !first:
 		return WebhookRepeated

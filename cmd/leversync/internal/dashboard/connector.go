@@ -46,7 +46,7 @@ func (s subject) Trouble() string {
 	case store.SyncNotLinked:
 		return "Nobody has allowed the access yet. Send the magic link to whoever administers the Lever account; the settings make a new one."
 	case store.SyncRelink:
-		return orElse(s.StatusReason, "Lever refuses the credential") + " Nothing is tried until the account is linked again: send a new magic link from the settings."
+		return orElse(s.StatusReason, "Lever refuses the credential") + " Nothing is tried until the account is linked again: Relink makes a new magic link for whoever administers it."
 	case store.SyncPaused:
 		return "It is paused. What is here stays as it is, and can be read; it goes on when it is resumed."
 	case store.SyncOff:

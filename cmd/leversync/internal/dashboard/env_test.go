@@ -185,7 +185,7 @@ func (b *browser) do(req *http.Request) answer {
 	if err != nil {
 		b.e.t.Fatalf("%s %s: %v", req.Method, req.URL.Path, err)
 	}
-	return answer{resp.StatusCode, resp.Request.URL, resp.Header, string(body)}
+	return answer{resp.StatusCode, resp.Request.URL, resp.Header, strings.ReplaceAll(string(body), "<wbr>", "")}
 }
 
 func (b *browser) request(method, path string, form url.Values) *http.Request {

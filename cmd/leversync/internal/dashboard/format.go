@@ -14,7 +14,7 @@ import (
 
 var funcs = template.FuncMap{
 	"asset": asset, "number": number, "plural": plural, "ago": ago, "until": until, "lag": lag, "stamp": stamp, "iso": iso,
-	"took": took, "millis": millis, "size": size, "scopeName": scopeName, "spark": newSpark, "syncWord": syncWord, "short": shortID, "deref": deref,
+	"took": took, "waited": waited, "millis": millis, "breaks": breaks, "size": size, "scopeName": scopeName, "spark": newSpark, "syncWord": syncWord, "short": shortID, "deref": deref,
 	"join": strings.Join, "callWord": callWord, "callPath": callPath, "rejectedPath": rejectedPath, "runWord": runWord, "over": func(r store.Run) bool { return overBound(&r) },
 	"wide": func(n int) int64 { return int64(n) },
 	"runs": func(list []store.Run, now time.Time) runTable { return runTable{list, now} },
@@ -108,10 +108,17 @@ func took(since time.Time, end *time.Time, now time.Time) string {
 	if end == nil {
 		end = &now
 	}
-	d := max(0, end.Sub(since))
+	return span(max(0, end.Sub(since)))
+}
+
+// waited is how long was waited, in milliseconds.
+func waited(ms int64) string { return span(time.Duration(ms) * time.Millisecond) }
+
+// span is a duration for people: 250 ms, 4.1 s, 12 s, 3 min 20 s, 5 h 10 min.
+func span(d time.Duration) string {
 	switch {
 	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
+		return millis(float64(d.Microseconds()) / 1000)
 	case d < 10*time.Second:
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	case d < time.Minute:
@@ -122,7 +129,13 @@ func took(since time.Time, end *time.Time, now time.Time) string {
 	return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
 }
 
-func millis(ms float64) string { return fmt.Sprintf("%.0f ms", ms) }
+// millis is a duration in whole milliseconds; one that is shorter is not nothing.
+func millis(ms float64) string {
+	if ms > 0 && ms < 1 {
+		return "<1 ms"
+	}
+	return fmt.Sprintf("%.0f ms", ms)
+}
 
 // size is a number of bytes for people.
 func size(n int64) string {
@@ -133,6 +146,11 @@ func size(n int64) string {
 		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
 	}
 	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
+
+// breaks is a path that a narrow page breaks before its slashes and ampersands, and not within a word.
+func breaks(path string) template.HTML {
+	return template.HTML(strings.NewReplacer("/", "<wbr>/", "&amp;", "<wbr>&amp;").Replace(template.HTMLEscapeString(path)))
 }
 
 func shortID(id uuid.UUID) string { return id.String()[:8] }
