@@ -162,10 +162,12 @@ var growing = []growth{
 	{"calls of an unchanged sync", "Syncs/opportunities=%d", "unchanged-calls", "the scan: at most 1", sizes},
 	{"seconds of an unchanged sync, no limit", "Syncs/opportunities=%d", "unchanged-s", "the scan: at most 1", sizes},
 	{"worker's peak of memory", "Syncs/opportunities=%d", "peak-MB", "constant: 0", sizes},
+	{"worker's live heap", "Syncs/opportunities=%d", "live-heap-MB", "constant: 0", sizes},
 	{"seconds of a first load of lists", "Growth/opportunities=%d", "first-s", "linear: 1", loads},
 	{"Postgres's CPU of a first load of lists", "Growth/opportunities=%d", "first-Postgres-CPU-s", "linear: 1", loads},
 	{"seconds of an unchanged sync of lists", "Growth/opportunities=%d", "unchanged-s", "the scan: at most 1", loads},
 	{"worker's peak of memory, lists", "Growth/opportunities=%d", "peak-MB", "constant: 0", loads},
+	{"worker's live heap, lists", "Growth/opportunities=%d", "live-heap-MB", "constant: 0", loads},
 }
 
 var (
