@@ -56,6 +56,8 @@ func calls() []row {
 				figure: sync + "-calls", unit: "calls", measured: sync + "-bound", is: "bound", atMost: 1.01})
 		}
 		out = append(out,
+			row{goal: 6, what: fmt.Sprintf("first data after, %d opportunities, no limit", n), bench: bench, figure: "first-data-calls", unit: "calls",
+				measured: "first-data-bound", is: "⌈N/100⌉+20", atMost: 1},
 			row{goal: 1, what: fmt.Sprintf("  %d: every child each time (computed)", n), bench: bench, figure: "every-child-each-time-calls", unit: "calls", atMost: none},
 			row{goal: 1, what: fmt.Sprintf("  %d: parents once per child list, too (computed)", n), bench: bench, figure: "parents-once-per-child-list-calls", unit: "calls", atMost: none})
 	}
