@@ -31,16 +31,15 @@ func (h *heapWatch) start() {
 	})
 }
 
-// stop returns the means of the second and of the last quarter, and the greatest; 0 where it was not started.
-func (h *heapWatch) stop() (early, late, most int64) {
+// stop returns the means of the second and of the last quarter; 0 where it was not started.
+func (h *heapWatch) stop() (early, late int64) {
 	if h.done == nil {
-		return 0, 0, 0
+		return 0, 0
 	}
 	close(h.done)
 	h.wg.Wait()
 	quarter := len(h.samples) / 4
 	for i, v := range h.samples {
-		most = max(most, v)
 		switch {
 		case quarter > 0 && i/quarter == 1:
 			early += v / int64(quarter)
@@ -48,5 +47,5 @@ func (h *heapWatch) stop() (early, late, most int64) {
 			late += v / int64(quarter)
 		}
 	}
-	return early, late, most
+	return early, late
 }

@@ -43,6 +43,9 @@ func BenchmarkGrowth(b *testing.B) {
 	if benchLarge() {
 		sizes = append(sizes, 100_000, 300_000, 1_000_000)
 	}
+	if n := number(b, "LEVERSYNC_BENCH_OPPORTUNITIES", 0); n != 0 {
+		sizes = []int{n}
+	}
 	for _, n := range sizes {
 		b.Run(fmt.Sprintf("opportunities=%d", n), func(b *testing.B) {
 			e := benchEnv(b, account{Opportunities: n, Rate: -1}, listScopes...)
@@ -54,6 +57,8 @@ func BenchmarkGrowth(b *testing.B) {
 				b.ReportMetric(first.postgres.Seconds(), "first-Postgres-CPU-s")
 				b.ReportMetric(again.took.Seconds(), "unchanged-s")
 				b.ReportMetric(float64(max(first.peak, again.peak))/(1<<20), "peak-MB")
+				b.ReportMetric(float64(first.late)/(1<<20), "live-heap-MB")
+				b.ReportMetric(100*(float64(first.late)/float64(first.early)-1), "live-heap-growth-%")
 			}
 			b.ReportMetric(0, "ns/op")
 		})
@@ -64,6 +69,7 @@ func BenchmarkGrowth(b *testing.B) {
 type cost struct {
 	took, client, postgres time.Duration
 	log, peak              int64 // bytes: of Postgres's log, and of memory at most
+	early, late            int64 // bytes of the live heap, on average of the second and of the last quarter
 	records                int64
 }
 
@@ -71,13 +77,14 @@ type cost struct {
 func (e *env) load(name string) cost {
 	b := e.t.(*testing.B)
 	b.Helper()
-	w := e.spawn(name, store.DefaultLease)
+	w := e.spawn(name, store.DefaultLease, heapEnv+"=1")
 	cpu, log, began := postgresCPU(b, e.db), logPosition(e.db), time.Now()
 	e.ask(false)
-	e.served(5 * time.Minute)
+	e.served(time.Hour)
 	c := cost{took: time.Since(began), postgres: postgresCPU(b, e.db) - cpu, log: logPosition(e.db) - log}
 	w.term()
 	c.client, c.peak = w.cpu(), w.peak
+	c.early, c.late = w.answer("live_early"), w.answer("live_late")
 	return c
 }
 

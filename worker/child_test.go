@@ -124,9 +124,9 @@ func childMain() error {
 	<-ctx.Done()
 	roles.Wait()
 	w.Shutdown()
-	early, late, most := heap.stop()
+	early, late := heap.stop()
 	return json.NewEncoder(os.Stdout).Encode(map[string]int64{"fenced": w.Metrics().Fenced.Load(), "calls": w.Metrics().Calls.Load(),
-		"live_early": early, "live_late": late, "live_max": most})
+		"live_early": early, "live_late": late})
 }
 
 // doom ends this process at the point of spec as a crash would; nil where there is none.

@@ -56,6 +56,8 @@ func calls() []row {
 				figure: sync + "-calls", unit: "calls", measured: sync + "-bound", is: "bound", atMost: 1.01})
 		}
 		out = append(out,
+			row{goal: 6, what: fmt.Sprintf("first data after, %d opportunities, no limit", n), bench: bench, figure: "first-data-calls", unit: "calls",
+				measured: "first-data-bound", is: "⌈N/100⌉+20", atMost: 1},
 			row{goal: 1, what: fmt.Sprintf("  %d: every child each time (computed)", n), bench: bench, figure: "every-child-each-time-calls", unit: "calls", atMost: none},
 			row{goal: 1, what: fmt.Sprintf("  %d: parents once per child list, too (computed)", n), bench: bench, figure: "parents-once-per-child-list-calls", unit: "calls", atMost: none})
 	}
@@ -162,10 +164,12 @@ var growing = []growth{
 	{"calls of an unchanged sync", "Syncs/opportunities=%d", "unchanged-calls", "the scan: at most 1", sizes},
 	{"seconds of an unchanged sync, no limit", "Syncs/opportunities=%d", "unchanged-s", "the scan: at most 1", sizes},
 	{"worker's peak of memory", "Syncs/opportunities=%d", "peak-MB", "constant: 0", sizes},
+	{"worker's live heap", "Syncs/opportunities=%d", "live-heap-MB", "constant: 0", sizes},
 	{"seconds of a first load of lists", "Growth/opportunities=%d", "first-s", "linear: 1", loads},
 	{"Postgres's CPU of a first load of lists", "Growth/opportunities=%d", "first-Postgres-CPU-s", "linear: 1", loads},
 	{"seconds of an unchanged sync of lists", "Growth/opportunities=%d", "unchanged-s", "the scan: at most 1", loads},
 	{"worker's peak of memory, lists", "Growth/opportunities=%d", "peak-MB", "constant: 0", loads},
+	{"worker's live heap, lists", "Growth/opportunities=%d", "live-heap-MB", "constant: 0", loads},
 }
 
 var (
