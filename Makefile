@@ -14,6 +14,7 @@ GITLEAKS    := github.com/zricethezav/gitleaks/v8@v8.30.1
 CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 BIN         ?= bin/leversync
+SBOM        ?= bin/leversync.cdx.json
 PKG         ?= ./...
 TEST_FLAGS  ?=
 DEMO_FLAGS  ?=
@@ -81,9 +82,9 @@ secrets: ## look for credentials in what is under version control
 	git ls-files -z --cached --others --exclude-standard | xargs -0 tar -c --null -f - | tar -x -C "$$tree"; \
 	$(GO) run $(GITLEAKS) dir "$$tree" --config .gitleaks.toml --no-banner --redact --log-level warn -v && echo 'secrets: none found'
 
-sbom: ## write bin/leversync.cdx.json: what the binary is made of (CycloneDX)
-	@mkdir -p bin && $(GO) run $(CYCLONEDX) app -json -licenses -main cmd/leversync -output bin/leversync.cdx.json . && \
-	printf 'sbom: bin/leversync.cdx.json: %s components\n' "$$(grep -c '"bom-ref"' bin/leversync.cdx.json)"
+sbom: ## write SBOM (bin/leversync.cdx.json): what the binary is made of (CycloneDX)
+	@mkdir -p $(dir $(SBOM)) && $(GO) run $(CYCLONEDX) app -json -licenses -main cmd/leversync -output $(SBOM) . && \
+	printf 'sbom: $(SBOM): %s components\n' "$$(grep -c '"bom-ref"' $(SBOM))"
 
 screenshots: ## take the README's pictures, and every page in bin/screenshots: light, dark, wide, narrow
 	LEVERSYNC_TEST_SCREENSHOTS=$(CURDIR)/.github/screenshots LEVERSYNC_TEST_GALLERY=$(CURDIR)/bin/screenshots deploy/services.sh run --fast --browser -- \

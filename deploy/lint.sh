@@ -46,7 +46,14 @@ chart() {
 		return 1
 	fi
 	grep -q 'existingSecret is not set' "$work/refusal"
-	echo 'deploy-lint: helm lint and helm template pass'
+	# The line that deploying.md has people type, and the secret that it has them make.
+	local documented key
+	read -ra documented <<<"$(sed -n 's#^helm install leversync deploy/##p' docs/deploying.md)"
+	"$helm" template leversync "${documented[@]}" --kube-version "$KUBE_VERSION" >"$work/documented.yaml"
+	for key in $(grep -A1 -oE 'secretKeyRef:.*|key: [A-Z_]+' "$work/documented.yaml" | sed -n 's/^key: //p' | sort -u); do
+		grep -q -- "--from-literal=$key=" docs/deploying.md || { echo "deploy-lint: the chart wants $key, which deploying.md does not put into the secret" >&2; return 1; }
+	done
+	echo 'deploy-lint: helm lint and helm template pass, and the line of deploying.md'
 
 	local dir
 	kubeconform=${KUBECONFORM:-$(tool kubeconform "$KUBECONFORM_MODULE")} || { skip kubeconform 'it can not be built'; return; }
@@ -99,6 +106,16 @@ units() {
 		sed "s#/usr/local/bin/leversync#/bin/true#; s#=/etc/leversync/leversync.env#=-/etc/leversync/leversync.env#" "$unit" >"$work/units/${name/@./@01.}"
 	done
 	systemd-analyze verify --man=no "$work"/units/*.service
+	# What deploying.md has people type, into a root of its own. Nothing is started there.
+	local root="$work/root"
+	mkdir -p "$root"/{usr/local/bin,etc/systemd/system}
+	cp /bin/true "$work/leversync"
+	sed -n '/^## With systemd/,/^## Upgrade/p' docs/deploying.md | sed -n '/^```sh/,/^```$/p' | grep -v '^```' |
+		sed -E "s#install -m 755 leversync#install -m 755 $work/leversync#; s# (/usr/local|/etc)/# $root\1/#g; s#systemctl daemon-reload#true#
+			s#systemctl start (.*)#test -e $root/etc/systemd/system/\\1.service#; s#systemctl enable --now#systemctl --root=$root --quiet enable#" >"$work/typed"
+	(cd .. && bash -euo pipefail "$work/typed" >/dev/null)
+	[ "$(find "$root/etc/systemd/system/multi-user.target.wants" -type l | wc -l)" -eq 5 ] # leversync, api, scheduler, two workers
+	echo 'deploy-lint: systemd units verify, and install and enable as deploying.md has it'
 	systemd-analyze security --offline=true --threshold=20 --no-pager "$work"/units/*.service | grep '^→'
 }
 

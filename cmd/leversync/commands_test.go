@@ -45,8 +45,17 @@ func fenced(t *testing.T, text, heading string) string {
 	return block
 }
 
-// The README's first account, word for word in a shell: what differs is where Postgres, Redis and Lever are, the id that a
-// person would copy, and that the binary is the test's.
+// found are the lines that stand for what a person would copy from one command into the next: an id, a token, a key.
+const found = `
+CONNECTOR_TOKEN=$(grep -oE 'lvc_[A-Za-z0-9_-]+' created.txt)
+API=http://$(grep -oE 'listening addr=[0-9.:]+' serve.txt | cut -d= -f2)
+first() { curl -sS -H "Authorization: Bearer $API_KEY" -H "X-Connector-Token: $CONNECTOR_TOKEN" "$API/api/ats/v1/$1" | tr -d ' \n' | grep -oE "$2" | head -n 1 | grep -oE '[0-9a-f-]{36}' | head -n 1; }
+JOB=$(first jobs '"id":"[0-9a-f-]{36}"')
+REMOTE_USER=$(first remote-users '\{"id":"[0-9a-f-]{36}"[^{}]*"disabled":false')
+`
+
+// The README's first account and its calls over HTTP, word for word in a shell: what differs is where Postgres, Redis and Lever are,
+// what a person would copy, and that the binary is the test's.
 func TestReadmeFirstAccount(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)
@@ -57,10 +66,17 @@ func TestReadmeFirstAccount(t *testing.T) {
 		"'postgres://leversync:…@localhost:5432/leversync'": "'" + c.env["DATABASE_URL"] + "'",
 		"'redis://localhost:6379/0'":                        "'" + c.env["REDIS_URL"] + "'",
 		"leversync serve & ":                                "leversync serve >serve.txt 2>&1 & trap \"kill $!; wait $!\" EXIT\n: ",
-		"--lever-api-key-file key.txt\n":                    "--lever-api-key-file key.txt\nCONNECTOR_ID=$(leversync connector list | grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')\n",
+		"--lever-api-key-file key.txt\n":                    "--lever-api-key-file key.txt | tee created.txt\nCONNECTOR_ID=$(leversync connector list | grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')\n",
 		"sync CONNECTOR_ID":                                 "sync $CONNECTOR_ID",
 	})
-	c.typed(block, "Acme", "synced")
+	over := replaced(t, fenced(t, document(t, "README.md"), "## Over HTTP"), map[string]string{
+		"leversync apikey create --name my-app\n": "API_KEY=$(leversync apikey create --name my-app)\n" + found,
+		`"job_id":"…"`:      `"job_id":"'$JOB'"`,
+		`"remote_user":"…"`: `"remote_user":"'$REMOTE_USER'"`,
+		"'http://127.0.0.1:8080/api/ats/v1/candidates?page_size=2'": `"$API/api/ats/v1/candidates?page_size=2"`,
+		" http://127.0.0.1:8080/api/ats/v1/candidates\n":            " $API/api/ats/v1/candidates\n",
+	})
+	c.typed(block+over, "Acme", "synced", `"page_size":2`, `"first_name":"John"`)
 }
 
 // The tutorial's commands, word for word in a shell: what differs is where Postgres, Redis and Lever are, and that the account

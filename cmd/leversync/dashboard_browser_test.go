@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/leversync/leversync/lever/levertest"
@@ -180,6 +183,50 @@ func (c *chromium) remove(page string) {
 func (c *chromium) base() string {
 	c.t.Helper()
 	return evaluate[string](c, "location.origin")
+}
+
+// pauseProbe lets a test say that a page is hidden, counts how often it asks the server, and shortens its waits. It is set up
+// before the page's own script runs.
+const pauseProbe = `(() => {
+  const wait = window.setTimeout, ask = window.fetch, listen = Document.prototype.addEventListener;
+  window.asked = 0;
+  window.hides = false;
+  window.paused = new Promise((resolve) => {
+    Document.prototype.addEventListener = function (type, ...rest) {
+      listen.call(this, type, ...rest);
+      if (type === "visibilitychange") resolve(true);
+    };
+  });
+  window.setTimeout = (f, ms, ...rest) => wait(f, ms / 100, ...rest);
+  window.fetch = (...args) => { window.asked++; return ask(...args); };
+  Object.defineProperty(document, "hidden", { get: () => window.hides });
+})()`
+
+// TestDashboardPausesWhenHidden holds pages that can't be seen to asking nothing, and to catching up once they can.
+func TestDashboardPausesWhenHidden(t *testing.T) {
+	t.Parallel()
+	c := newCLI(t)
+	c.withRedis()
+	c.withLever(levertest.Config{Opportunities: 1})
+	c.env["LEVERSYNC_OPERATOR_PASSWORD"] = "correct horse battery staple"
+	base := c.startWeb()
+	b := newChromium(t)
+	b.signIn(base, c.env["LEVERSYNC_OPERATOR_PASSWORD"])
+	b.do("set the probe up", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: pauseProbe})
+		return err
+	}))
+	b.open(base + "/")
+	c.must("connector", "create", "--org-name", "Before", "--origin-id", "before", "--json")
+	b.see("Before") // it follows by itself
+	evaluate[bool](b, "window.hides = true, window.paused")
+	asked := evaluate[int](b, "window.asked")
+	c.must("connector", "create", "--org-name", "Meanwhile", "--origin-id", "meanwhile", "--json")
+	if n := evaluate[int](b, "window.asked"); n != asked || strings.Contains(b.text(), "Meanwhile") {
+		t.Errorf("a hidden page has asked the server %d times more, and shows %.200s; want it to wait", n-asked, b.text())
+	}
+	evaluate[bool](b, `window.hides = false, document.dispatchEvent(new Event("visibilitychange"))`)
+	b.see("Meanwhile")
 }
 
 // TestQueuesAreLookedAtOnly holds asynqmon to looking.

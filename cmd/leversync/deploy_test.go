@@ -151,6 +151,43 @@ func TestCompose(t *testing.T) {
 	}
 }
 
+// The lines of deploying.md for Docker Compose name files, services, profiles and a program that there are.
+func TestDocumentedCompose(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(deployDir, "docs", "deploying.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := readYAML[composeFile](t, "compose.yaml")
+	profiles := map[string]bool{}
+	for _, s := range c.Services {
+		for _, p := range s.Profiles {
+			profiles[p] = true
+		}
+	}
+	lines := regexp.MustCompile(`(?m)^(?:docker compose|cp) .*`).FindAllString(string(page), -1)
+	for _, line := range lines {
+		for _, path := range regexp.MustCompile(`deploy/[a-z.]+\.(?:yaml|example)`).FindAllString(line, -1) {
+			if _, err := os.Stat(filepath.Join(deployDir, "..", path)); err != nil {
+				t.Errorf("deploying.md: %s: %v", line, err)
+			}
+		}
+		for expr, known := range map[string]func(string) bool{
+			`--profile (\S+)`: func(p string) bool { return profiles[p] },
+			`--scale (\w+)=`:  func(s string) bool { return c.Services[s].Image != "" && len(c.Services[s].Ports) == 0 },
+			` exec (\w+)`:     func(s string) bool { return c.Services[s].Image != "" },
+			` exec \w+ (\S+)`: func(p string) bool { return p == "/leversync" },
+		} {
+			if m := regexp.MustCompile(expr).FindStringSubmatch(line); m != nil && !known(m[1]) {
+				t.Errorf("deploying.md: %s: compose.yaml has no such %s", line, m[1])
+			}
+		}
+	}
+	if len(lines) < 5 {
+		t.Errorf("deploying.md has %d lines for Docker Compose: the search finds too few", len(lines))
+	}
+}
+
 // Image, compose.yaml, chart and Prometheus agree on the ports.
 func TestDeployPorts(t *testing.T) {
 	t.Parallel()

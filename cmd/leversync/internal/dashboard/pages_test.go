@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/leversync/leversync/cmd/leversync/internal/dashboard"
 	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/storetest"
 )
 
 func TestScopesOfAConnector(t *testing.T) {
@@ -27,6 +29,34 @@ func TestScopesOfAConnector(t *testing.T) {
 		t.Errorf("the page shows %d scopes, want 15", n)
 	}
 	want(t, "its sparkline", a, http.StatusOK, "90 calls in the last 24 hours, at most")
+}
+
+// Pages that are as full as they get, with all they load, weigh less than 100 KB: what was not compressed.
+func TestFullPagesAreLight(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.db.Fleet(60)
+	b := e.signedIn()
+	id := storetest.Value[uuid.UUID](e.db, `SELECT id FROM connectors LIMIT 1`)
+	e.db.Exec(`INSERT INTO calls (id, connector_id, scope, method, path, query, status, started_at, duration_ms, error)
+SELECT gen_random_uuid(), $1, 'scheduled-interviews', 'GET', '/opportunities/:id/interviews', 'limit=100&offset=…', 503, now() - n * interval '1 second', 0.4, 'lever: /opportunities/:id/interviews: 503 (ServiceUnavailable)' FROM generate_series(1, 60) n`, id)
+	e.db.Exec(`INSERT INTO quarantine (connector_id, scope, key, parent, reason, raw, raw_hash)
+SELECT $1, 'applications', gen_random_uuid(), '', 'createdAt: cannot unmarshal string into a number of milliseconds', '{}', '' FROM generate_series(1, 60)`, id)
+	for path, rows := range map[string]int{"": 15, "/runs": 50, "/calls": 50, "/quarantine": 50, "all": 50} {
+		url := "/connectors/" + id.String() + path
+		if path == "all" {
+			url = "/"
+		}
+		a := b.get(url)
+		size, loads := len(a.body), 0
+		for _, m := range regexp.MustCompile(`(?:href|src)="(/dashboard/assets/[^"]+)"`).FindAllStringSubmatch(a.body, -1) {
+			size += len(b.get(m[1]).body)
+			loads++
+		}
+		if n := strings.Count(a.body, "<tr"); n < rows || loads < 2 || size > 100_000 {
+			t.Errorf("GET %s: %d rows, %d bytes with the %d files it loads; want %d rows, its style and script, and less than 100 KB", url, n, size, loads, rows)
+		}
+	}
 }
 
 func TestRunsAndCalls(t *testing.T) {
