@@ -63,12 +63,13 @@ lint: ## check formatting, go vet, staticcheck, and shellcheck where it is insta
 	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l); \
 	if [ -n "$$unformatted" ]; then printf 'not formatted (make fmt):\n%s\n' "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags noasynqmon ./cmd/leversync
 	$(GO) run $(STATICCHECK) -checks inherit,ST1000,ST1016,ST1020,ST1021,ST1022 ./...
 	@if command -v shellcheck >/dev/null; then shellcheck -x -P deploy -S warning deploy/*.sh .ci/*; \
 	else echo 'lint: no shellcheck here: the shell scripts were not checked'; fi
 
-deploy-lint: ## check what deploy/ holds: chart, alerts, compose.yaml, units, with what there is of their linters
-	@deploy/lint.sh
+deploy-lint: ## check what deploy/ holds: chart, alerts, compose.yaml, units, with what there is of their linters (PARTS='alerts units' for some)
+	@deploy/lint.sh $(PARTS)
 
 vuln: ## look for known vulnerabilities in what is called
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks what deploy/ holds with the linters of its formats: deploy/lint.sh. What can't be had here is skipped, and
-# said to be. Tools in the PATH are used; those that are Go programs are built where they are not there.
+# Checks what deploy/ holds with the linters of its formats: deploy/lint.sh [PART…], of chart, alerts, compose, units and
+# others; all of them by default. What can't be had here is skipped, and said to be. Tools in the PATH are used; those that are
+# Go programs are built where they are not there (helm takes minutes of a processor), and promtool is taken out of Debian's package.
 #   HELM, KUBECONFORM, PROMTOOL, COMPOSE_CHECK, GORELEASER, HADOLINT name other ones.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -74,10 +75,17 @@ chart() {
 		-schema-location "$work/{{.ResourceKind}}-{{.ResourceAPIVersion}}.json" "$work"/{none,hpa,keda}.yaml
 }
 
+# debian_promtool prints a promtool out of Debian's package of Prometheus, which is unpacked and not installed: no service starts.
+debian_promtool() {
+	command -v apt-get >/dev/null && command -v dpkg >/dev/null || return 1
+	(mkdir "$work/prometheus" && cd "$work/prometheus" && apt-get -qq download prometheus && dpkg -x prometheus_*.deb .) >/dev/null 2>&1 || return 1
+	ls "$work/prometheus/usr/bin/promtool"
+}
+
 # The alerts, by Prometheus' own tool: syntax, and when they fire.
 alerts() {
-	local promtool=${PROMTOOL:-promtool}
-	command -v "$promtool" >/dev/null || { skip promtool 'it is not installed (apt-get install prometheus)'; return; }
+	local promtool
+	promtool=${PROMTOOL:-$(command -v promtool || debian_promtool)} || { skip promtool 'it is not installed (apt-get install prometheus)'; return; }
 	"$promtool" check rules prometheus/alerts.yaml
 	"$promtool" test rules prometheus/alerts_test.yaml
 }
@@ -124,9 +132,12 @@ others() {
 	if command -v "${GORELEASER:-goreleaser}" >/dev/null; then (cd .. && "${GORELEASER:-goreleaser}" check); else skip 'goreleaser check' 'it is not installed'; fi
 }
 
-chart
-alerts
-compose
-units
-others
+parts=("$@")
+[ $# -gt 0 ] || parts=(chart alerts compose units others)
+for part in "${parts[@]}"; do
+	case $part in
+	chart | alerts | compose | units | others) "$part" ;;
+	*) echo "deploy-lint: there is no part $part" >&2; exit 2 ;;
+	esac
+done
 echo "deploy-lint: passed, with $skipped skipped"
