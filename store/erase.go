@@ -75,7 +75,7 @@ func (s *Store) erase(ctx context.Context, tx pgx.Tx, connector uuid.UUID, candi
 		if e, err := g.receipt(ctx, tx, candidate); !errors.Is(err, ErrNotFound) {
 			return e, err
 		}
-		p, err = purged(connector, candidate)
+		p, err = purged(ctx, tx, connector, candidate)
 	}
 	if err != nil {
 		return Erasure{}, err
@@ -192,11 +192,22 @@ WHERE connector_id = $1 AND scope = 'applications' AND remote_id = ANY($2)`, con
 }
 
 // purged is somebody whose records are gone, of whom nothing but an id is known: ours, or Lever's of the contact or of an
-// opportunity. All of these are UUIDs; what is none could be a word of somebody else's payload.
-func purged(connector uuid.UUID, id string) (*person, error) {
+// opportunity. All of these are UUIDs; what is none could be a word of somebody else's payload, and what is the id of a record
+// is no person's: a job's stands in many writes.
+func purged(ctx context.Context, tx pgx.Tx, connector uuid.UUID, id string) (*person, error) {
 	own, err := uuid.Parse(id)
-	if err != nil || len(id) != len(own.String()) {
+	if err != nil || len(id) != len(own.String()) || own == connector {
 		return nil, ErrNotFound
+	}
+	sql, args := findSQL([]uuid.UUID{connector}, id)
+	records, err := many[found](ctx, tx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range records {
+		if sc := unified.Scope(r.Scope); sc != unified.Applications && sc != unified.Candidates {
+			return nil, ErrNotFound
+		}
 	}
 	return &person{connector: connector, candidates: []uuid.UUID{unified.ID(connector, unified.Candidates, id), own}, contacts: []string{id}, opps: []string{id}}, nil
 }

@@ -66,10 +66,17 @@ func TestEraseOfThePurged(t *testing.T) {
 			}
 			db.Exec(`INSERT INTO quarantine (connector_id, scope, key, parent, reason, raw, raw_hash) VALUES ($1, 'offers', 'spoilt', '', 'no time', convert_to($2, 'UTF8'), ''),
     ($1, 'offers', 'another', '', 'no time', '{"note": "somebody else"}', '')`, c.ID, fmt.Sprintf(`{"opportunityId": %q, "contact": %q, "our": %q}`, opp, contact, who.ID))
-			for _, stranger := range []string{"note", "somebody", uuid.NewString()} {
+			// The id of a job stands in many a payload, and in many a write.
+			job := uuid.NewString()
+			put(t, db, l, &unified.Job{Envelope: envelope(c.ID, unified.Jobs, job, "")})
+			db.Exec(`INSERT INTO outbox (connector_id, key, kind, fingerprint, subject) VALUES ($1, 'a write', 'candidate', '', jsonb_build_object('job', $2::text))`, c.ID, job)
+			for _, stranger := range []string{"note", "somebody", uuid.NewString(), job, unified.ID(c.ID, unified.Jobs, job).String(), c.ID.String()} {
 				if e, err := db.Store.Erase(t.Context(), c.ID, stranger, false); !errors.Is(err, store.ErrNotFound) {
 					t.Errorf("Erase(%q) = %+v, %v; want ErrNotFound", stranger, e, err)
 				}
+			}
+			if n := storetest.Value[int](db, `SELECT count(*)::int FROM outbox`); n != 1 {
+				t.Fatalf("%d writes are left, want the one that names the job", n)
 			}
 			id := by(c.ID)
 			dry, err := db.Store.Erase(t.Context(), c.ID, id, true)

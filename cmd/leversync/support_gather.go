@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -156,6 +157,16 @@ func (d *doctor) secrets(a *app) []string {
 	}
 	if d.cfg.RedisOptions != nil && d.cfg.RedisOptions.Password != "" {
 		out = append(out, d.cfg.RedisOptions.Password)
+	}
+	if u, err := url.Parse(d.cfg.DatabaseURL.Reveal()); err == nil {
+		if password, _ := u.User.Password(); password != "" {
+			out = append(out, password) // as it is, and not as URLs write it
+		}
+	}
+	for _, s := range out {
+		if b, err := json.Marshal(s); err == nil {
+			out = append(out, string(b[1:len(b)-1])) // as it stands in a file of the bundle
+		}
 	}
 	return out
 }

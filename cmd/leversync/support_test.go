@@ -50,16 +50,17 @@ func TestSupportBundleHoldsNoSecret(t *testing.T) {
 	c.withRedis()
 	c.withLever(levertest.Config{Seed: 6, Opportunities: 5, RatePerSecond: -1})
 	c.env["LEVER_CLIENT_ID"], c.env["LEVER_CLIENT_SECRET"] = "canary-app", "canary-client-secret"
+	c.env["LEVERSYNC_OPERATOR_PASSWORD"] = `the "canary's" \word`
 	id := c.create("--scopes", "candidates")
 	apiKey := strings.TrimSpace(c.must("apikey", "create", "--name", "canary key name"))
 	token := strings.Repeat("Ab3_", 16)
 	canaries := []string{testKey, "test-key", "canary-client-secret", apiKey, token, "Canary Organisation", "canary-origin", "canary key name",
-		"canary@example.com", "canary.person+1@mail.example.co.uk", "+1 (555) 010-9999", "Canary Headline", "canary-query", "canary-password"}
+		"canary@example.com", "canary.person+1@mail.example.co.uk", "+1 (555) 010-9999", "Canary Headline", "canary-query", "canary-password", "canary's"}
 	c.db.Exec(`UPDATE connectors SET org_name = 'Canary Organisation', origin_id = 'canary-origin', end_user_email = 'canary@example.com',
     status_reason = 'refused for canary@example.com with Bearer ' || $2::text WHERE id = $1`, id, token)
 	c.db.Exec(`UPDATE connector_scopes SET reason = 'call +1 (555) 010-9999, canary.person+1@mail.example.co.uk' WHERE connector_id = $1`, id)
 	c.db.Exec(`INSERT INTO runs (id, connector_id, stream, scopes, kind, state, error) VALUES (gen_random_uuid(), $1, 'users', '{}', 'backfill', 'failed',
-    'postgres://user:canary-password@host/db: ' || $2::text || ' canary@example.com')`, id, apiKey)
+    'postgres://user:canary-password@host/db: ' || $2::text || ' canary@example.com ' || $3::text)`, id, apiKey, c.env["LEVERSYNC_OPERATOR_PASSWORD"])
 	c.db.Exec(`INSERT INTO calls (id, connector_id, method, path, query, status, started_at, duration_ms, error) VALUES
     (gen_random_uuid(), $1, 'GET', '/users', 'email=canary-query', 500, now(), 1, 'for canary@example.com ' || $2::text)`, id, token)
 	c.db.Exec(`INSERT INTO candidates (id, connector_id, remote_id, first_name, email_addresses, body_hash, raw) VALUES

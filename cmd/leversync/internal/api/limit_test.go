@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"strconv"
 	"testing"
 	"time"
@@ -64,5 +65,30 @@ func TestRateLimitWithoutRedis(t *testing.T) {
 	now = now.Add(rateWindow)
 	if u := l.count(t.Context(), "x"); u.over || u.remaining != 1 {
 		t.Errorf("count in the next window = %+v; want 1 remaining", u)
+	}
+}
+
+// However many callers come while Redis is away, a bounded number is told apart, and the rest share what one may ask.
+func TestRateLimitOfManyWithoutRedis(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(nil, 2)
+	now := time.Now()
+	l.now = func() time.Time { return now }
+	l.count(t.Context(), "first")
+	over := 0
+	for i := range 3 * maxLocal {
+		if l.count(t.Context(), fmt.Sprint("caller ", i)).over {
+			over++
+		}
+	}
+	if len(l.local) > maxLocal+1 || over < 2*maxLocal-2 {
+		t.Errorf("%d callers are told apart, %d were refused; want at most %d, and all but two of those beyond", len(l.local), over, maxLocal+1)
+	}
+	if u := l.count(t.Context(), "first"); u.over {
+		t.Error("who was there before is refused because of them")
+	}
+	now = now.Add(rateWindow)
+	if u := l.count(t.Context(), "somebody new"); u.over || len(l.local) > 2 {
+		t.Errorf("in the next window %+v, %d remembered; want those of before forgotten", u, len(l.local))
 	}
 }

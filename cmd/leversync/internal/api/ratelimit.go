@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	_ "embed"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -33,7 +34,11 @@ type limiter struct {
 	mu    sync.Mutex
 	away  time.Time // Redis is not asked before
 	local map[string]window
+	swept time.Time // local has been gone through
 }
+
+// maxLocal is how many callers are told apart while Redis is away; all others are counted as one.
+const maxLocal = 10_000
 
 type window struct {
 	n   int
@@ -83,15 +88,17 @@ func (l *limiter) shared(ctx context.Context, caller string, now time.Time) (n i
 func (l *limiter) alone(caller string, now time.Time) (int, time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if _, known := l.local[caller]; !known && len(l.local) >= maxLocal {
+		if now.Sub(l.swept) >= rateWindow {
+			l.swept = now
+			maps.DeleteFunc(l.local, func(_ string, w window) bool { return !now.Before(w.end) })
+		}
+		if len(l.local) >= maxLocal {
+			caller = "all others"
+		}
+	}
 	w := l.local[caller]
 	if !now.Before(w.end) {
-		if len(l.local) > 10000 {
-			for k, v := range l.local {
-				if !now.Before(v.end) {
-					delete(l.local, k)
-				}
-			}
-		}
 		w = window{end: now.Add(rateWindow)}
 	}
 	w.n++

@@ -22,10 +22,12 @@ const (
 type tries struct {
 	mu       sync.Mutex
 	limiters map[netip.Prefix]*rate.Limiter
-	checking sync.Mutex
+	checking chan struct{} // holds one
 }
 
-func newTries() *tries { return &tries{limiters: map[netip.Prefix]*rate.Limiter{}} }
+func newTries() *tries {
+	return &tries{limiters: map[netip.Prefix]*rate.Limiter{}, checking: make(chan struct{}, 1)}
+}
 
 // allow says whether an address may try now, and when next where it may not.
 func (t *tries) allow(from netip.Prefix, now time.Time) (wait time.Duration, ok bool) {

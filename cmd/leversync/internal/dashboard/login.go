@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -49,7 +50,7 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) error {
 	} else if err != nil {
 		return err
 	}
-	good, err := h.tries.check(hash, r.PostForm.Get("password"))
+	good, err := h.tries.check(r.Context(), hash, r.PostForm.Get("password"))
 	if err != nil {
 		return err
 	}
@@ -72,10 +73,16 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// check compares one password at a time.
-func (t *tries) check(hash, password string) (bool, error) {
-	t.checking.Lock()
-	defer t.checking.Unlock()
+// check compares one password at a time, and none of who has gone away meanwhile.
+func (t *tries) check(ctx context.Context, hash, password string) (bool, error) {
+	select {
+	case t.checking <- struct{}{}:
+		defer func() { <-t.checking }()
+	case <-ctx.Done():
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
 	return checkPassword(hash, password)
 }
 
