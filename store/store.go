@@ -123,6 +123,13 @@ func (s *Store) Close() { s.pool.Close() }
 // Ping asks the server whether it is there.
 func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 
+// Unstorable reports whether err means that Postgres was handed a text that it cannot hold: one with U+0000, or that is not
+// UTF-8.
+func Unstorable(err error) bool {
+	pe, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pe.Code == "22021" || pe.Code == "22P05")
+}
+
 // Away reports whether err means that Postgres can't be reached, or is starting or stopping.
 func Away(err error) bool {
 	if err == nil {

@@ -151,6 +151,9 @@ func register[I, O any](s *server, op huma.Operation, handle func(context.Contex
 		if err == nil || errors.As(err, &e) {
 			return out, err
 		}
+		if store.Unstorable(err) { // nobody looked at it before
+			return nil, invalid("body", "", "value_error", unstorable, nil)
+		}
 		if ctx.Err() == nil {
 			s.cfg.Log.ErrorContext(ctx, "request failed", "operation", op.OperationID, "error", err, "request_id", requestID(ctx))
 		}

@@ -48,6 +48,7 @@ func TestErasures(t *testing.T) {
 	}{
 		{"nobody", e.key, path, `{"candidate":"nobody"}`, 404},
 		{"no name", e.key, path, `{}`, 422},
+		{"U+0000", e.key, path, `{"candidate":"\u0000"}`, 422},
 		{"another connector", e.key, "/api/v1/connectors/" + uuid.NewString() + "/erasures", `{"candidate":"` + id + `"}`, 404},
 		{"a key that may not", e.newKey([]string{store.KeyRead, store.KeyWrite}), path, `{"candidate":"` + id + `"}`, 403},
 	} {

@@ -3,11 +3,14 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -37,6 +40,9 @@ func (s *server) guard(r Route) func(huma.Context, func(huma.Context)) {
 		if limited := s.limit(w, req, bucket); limited != nil {
 			refusal = limited
 		}
+		if refusal == nil {
+			refusal = strange(req.URL.Query())
+		}
 		if refusal != nil {
 			writeRefusal(w, refusal)
 			return
@@ -46,6 +52,21 @@ func (s *server) guard(r Route) func(huma.Context, func(huma.Context)) {
 		}
 		next(hc)
 	}
+}
+
+// unstorable is what a text is refused with that Postgres cannot hold, nor be asked for.
+const unstorable = "Input holds U+0000, or is not UTF-8"
+
+// strange refuses parameters that nothing stored can be equal to.
+func strange(q url.Values) *refusal {
+	for _, name := range slices.Sorted(maps.Keys(q)) {
+		for _, text := range append(q[name], name) {
+			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+				return invalid("query", strings.ToValidUTF8(name, "\uFFFD"), "value_error", unstorable, nil)
+			}
+		}
+	}
+	return nil
 }
 
 // admit says who asks, by the bucket that their rate is counted in, and why they may not.

@@ -201,6 +201,9 @@ func TestBadParameters(t *testing.T) {
 	foreign := e.db.Store.Cursor(other.ID.String()+" tags", p)
 	for _, c := range []struct{ path, loc, kind string }{
 		{"tags?page_size=0", "page_size", "greater_than_equal"},
+		{"candidates?first_name=%00", "first_name", "value_error"},
+		{"candidates?email_addresses=a&email_addresses=a%ffb", "email_addresses", "value_error"},
+		{"tags?a%00=1", "a\x00", "value_error"},
 		{"tags?page_size=201", "page_size", "less_than_equal"},
 		{"tags?page_size=x", "page_size", "int_parsing"},
 		{"tags?pagesize=5", "pagesize", "extra_forbidden"},

@@ -66,6 +66,7 @@ func TestListOfConnectors(t *testing.T) {
 	}
 	want(t, "GET a page beyond the last", b.get("/?page=9"), http.StatusOK)
 	want(t, "GET the page of the one to be linked again", b.get("/connectors/"+relink.ID.String()), http.StatusOK, "Lever refused the key.", "until the account is linked again", "Relink")
+	want(t, "a search that no text of ours can hold", b.get("/?q=Syn%00ced%ff"), http.StatusOK, "Synced Inc")
 }
 
 func TestPagesOfConnectors(t *testing.T) {

@@ -73,10 +73,7 @@ func (h *Handler) connectorsPage(w http.ResponseWriter, r *http.Request) error {
 	return h.render(w, r, http.StatusOK, "connectors", "Connectors", v)
 }
 
-// clip is at most n bytes of a text, cut at a character.
+// clip is at most n bytes of a text that came by a URL, cut at a character, without what no text of ours holds.
 func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "")
+	return strings.ReplaceAll(strings.ToValidUTF8(s[:min(len(s), n)], ""), "\x00", "")
 }

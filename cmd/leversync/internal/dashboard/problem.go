@@ -41,6 +41,8 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return // nobody is there to read it
 	case errors.Is(err, store.ErrNotFound):
 		p = problemGone
+	case store.Unstorable(err): // a text by hand that nobody looked at before
+		p = problemBadForm
 	case store.Away(err):
 		h.log.ErrorContext(r.Context(), "dashboard page failed", "error", err)
 		w.Header().Set("Retry-After", "10")
