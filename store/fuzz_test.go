@@ -23,7 +23,7 @@ func FuzzCursor(f *testing.F) {
 	s, old := &Store{keys: keys}, &Store{keys: &Keyring{keys: keys.keys[1:]}}
 	at := Position{At: time.UnixMicro(1795435200123456).UTC(), ID: uuid.MustParse("0f5cc5de-5d1f-4cd1-a7c3-000000000001")}
 	feed := FeedPosition{Version: 5, Scope: 3, ID: at.ID}
-	for _, c := range []string{"", "=", "AAAA", s.Cursor("l", at), old.Cursor("l", at), s.Cursor("m", at), s.FeedCursor("l", feed), s.FeedCursor("m", feed)} {
+	for _, c := range []string{"", "=", "AAAA", s.Cursor("l", at), old.Cursor("l", at), s.Cursor("m", at), s.FeedCursor("l", feed), s.FeedCursor("m", feed), s.FeedCursor("l", feed)[:27] + "\r" + s.FeedCursor("l", feed)[27:], s.FeedCursor("l", feed) + "\n"} {
 		f.Add("l", c)
 	}
 	f.Fuzz(func(t *testing.T, list, cursor string) {

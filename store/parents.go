@@ -55,12 +55,10 @@ func (t *Tx) KnownParents(ctx context.Context, sc unified.Scope, remoteIDs []str
 // UpsertParents writes parents. Where the digest is new, the children in the bit set kinds are put down to
 // be read, in the lane given.
 func (t *Tx) UpsertParents(ctx context.Context, sc unified.Scope, ps []Parent, kinds, lane int) error {
-	ps, err := keepOut(ctx, t, ps, func(p Parent) []string { return []string{p.RemoteID, p.Person, ownID(t.lease.Connector, p.Person)} })
+	ps, err := keepOut(ctx, t, ps, parentIDs(t))
 	if err != nil || len(ps) == 0 {
 		return err
 	}
-	ps = slices.Clone(ps)
-	slices.SortFunc(ps, func(a, b Parent) int { return strings.Compare(a.RemoteID, b.RemoteID) })
 	if !t.careful {
 		return t.putParents(ctx, t.tx, sc, ps, kinds, lane)
 	}
@@ -78,10 +76,54 @@ func (t *Tx) UpsertParents(ctx context.Context, sc unified.Scope, ps []Parent, k
 	return nil
 }
 
+// InsertParents writes the parents that are not there, and returns their remote ids. It is for First, where that is next to
+// all of them: to look first would cost more than it spares. Where values were refused it writes none.
+func (t *Tx) InsertParents(ctx context.Context, sc unified.Scope, ps []Parent, kinds, lane int) (map[string]bool, error) {
+	if !t.first || t.careful {
+		return nil, nil
+	}
+	ps, err := keepOut(ctx, t, ps, parentIDs(t))
+	if err != nil || len(ps) == 0 {
+		return nil, err
+	}
+	rows, err := t.tx.Query(ctx, insertParents+` NOTHING RETURNING remote_id`, t.parentArgs(sc, ps, kinds, lane)...)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	fresh := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		fresh[id] = true
+	}
+	return fresh, err
+}
+
 // texts are sent without reflection.
 type texts = pgtype.FlatArray[string]
 
+// parentIDs are whom a parent belongs to.
+func parentIDs(t *Tx) func(Parent) []string {
+	return func(p Parent) []string { return []string{p.RemoteID, p.Person, ownID(t.lease.Connector, p.Person)} }
+}
+
+const insertParents = `INSERT INTO parents AS p (connector_id, scope, remote_id, person, stage, reason, archived, active_at, raw, raw_hash, digest, refs, pending, pending_rev, lane)
+SELECT $1, $2, a, b, c, d, e, f, g, h, i, j::uuid[], $13, 1, $14
+FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::timestamptz[], $9::jsonb[], $10::bytea[], $11::bytea[], $12::text[]) u(a, b, c, d, e, f, g, h, i, j)
+ON CONFLICT (remote_id, connector_id, scope) DO`
+
 func (t *Tx) putParents(ctx context.Context, q querier, sc unified.Scope, ps []Parent, kinds, lane int) error {
+	_, err := q.Exec(ctx, insertParents+` UPDATE SET person = excluded.person, stage = excluded.stage, reason = excluded.reason,
+    archived = excluded.archived, active_at = excluded.active_at, raw = excluded.raw, rest = NULL, raw_hash = excluded.raw_hash, digest = excluded.digest, refs = excluded.refs, deleted_at = NULL,
+    pending = CASE WHEN p.digest IS DISTINCT FROM excluded.digest OR p.deleted_at IS NOT NULL THEN p.pending | excluded.pending ELSE p.pending END,
+    pending_rev = CASE WHEN p.digest IS DISTINCT FROM excluded.digest OR p.deleted_at IS NOT NULL THEN p.pending_rev + 1 ELSE p.pending_rev END,
+    lane = CASE WHEN p.pending = 0 THEN excluded.lane ELSE least(p.lane, excluded.lane) END`, t.parentArgs(sc, ps, kinds, lane)...)
+	return err
+}
+
+// parentArgs are the arguments of insertParents, sorted so that two writers lock in one order.
+func (t *Tx) parentArgs(sc unified.Scope, ps []Parent, kinds, lane int) []any {
+	ps = slices.Clone(ps)
+	slices.SortFunc(ps, func(a, b Parent) int { return strings.Compare(a.RemoteID, b.RemoteID) })
 	n := len(ps)
 	ids, persons, stages, reasons := make(texts, n), make(texts, n), make(texts, n), make(texts, n)
 	archived, active := make(pgtype.FlatArray[bool], n), make(pgtype.FlatArray[*time.Time], n)
@@ -98,16 +140,7 @@ func (t *Tx) putParents(ctx context.Context, q querier, sc unified.Scope, ps []P
 			refs[i] = &lit
 		}
 	}
-	_, err := q.Exec(ctx, `INSERT INTO parents AS p (connector_id, scope, remote_id, person, stage, reason, archived, active_at, raw, raw_hash, digest, refs, pending, pending_rev, lane)
-SELECT $1, $2, a, b, c, d, e, f, g, h, i, j::uuid[], $13, 1, $14
-FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::timestamptz[], $9::jsonb[], $10::bytea[], $11::bytea[], $12::text[]) u(a, b, c, d, e, f, g, h, i, j)
-ON CONFLICT (remote_id, connector_id, scope) DO UPDATE SET person = excluded.person, stage = excluded.stage, reason = excluded.reason,
-    archived = excluded.archived, active_at = excluded.active_at, raw = excluded.raw, rest = NULL, raw_hash = excluded.raw_hash, digest = excluded.digest, refs = excluded.refs, deleted_at = NULL,
-    pending = CASE WHEN p.digest IS DISTINCT FROM excluded.digest OR p.deleted_at IS NOT NULL THEN p.pending | excluded.pending ELSE p.pending END,
-    pending_rev = CASE WHEN p.digest IS DISTINCT FROM excluded.digest OR p.deleted_at IS NOT NULL THEN p.pending_rev + 1 ELSE p.pending_rev END,
-    lane = CASE WHEN p.pending = 0 THEN excluded.lane ELSE least(p.lane, excluded.lane) END`,
-		t.lease.Connector, string(sc), ids, persons, stages, reasons, archived, active, raws, rawHashes, digests, refs, kinds, lane)
-	return err
+	return []any{t.lease.Connector, string(sc), ids, persons, stages, reasons, archived, active, raws, rawHashes, digests, refs, kinds, lane}
 }
 
 // RawOf returns the payloads of all live parents of the persons named, or what is left of them, but for those in except, and for those that

@@ -96,7 +96,7 @@ func (s *Store) FeedPosition(list, cursor string) (FeedPosition, error) {
 // verify is a cursor's content, of size bytes, once its mac was found good.
 func (k *Keyring) verify(list, cursor string, size int) ([]byte, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(b) != size+macSize {
+	if err != nil || len(b) != size+macSize || len(cursor) != base64.RawURLEncoding.EncodedLen(len(b)) { // line breaks are passed over
 		return nil, ErrCursor
 	}
 	b, sum := b[:size], b[size:]

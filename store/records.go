@@ -27,12 +27,33 @@ func Upsert[R unified.Record](ctx context.Context, t *Tx, recs []R) error {
 	if len(recs) == 0 || t.off[recs[0].Scope()] {
 		return nil
 	}
-	tab := tables[recs[0].Scope()]
-	rows, err := makeRows(tab, recs)
-	if err != nil {
-		return err
+	ps := make([]Prepared[R], len(recs))
+	for i, r := range recs {
+		var err error
+		if ps[i], err = Prepare(r); err != nil {
+			return err
+		}
 	}
-	if rows, err = keepOut(ctx, t, rows, tab.ids); err != nil || len(rows) == 0 {
+	return UpsertPrepared(ctx, t, ps)
+}
+
+// Prepared is a record with what is made of it to be written: its hashes, and its fields as they travel.
+type Prepared[R unified.Record] struct{ row row }
+
+// Prepare makes a record ready to be written. It must not change from then on.
+func Prepare[R unified.Record](rec R) (Prepared[R], error) {
+	w, err := tables[rec.Scope()].row(rec)
+	return Prepared[R]{w}, err
+}
+
+// UpsertPrepared is Upsert of records that were prepared before, while Postgres had other things to do.
+func UpsertPrepared[R unified.Record](ctx context.Context, t *Tx, ps []Prepared[R]) error {
+	if len(ps) == 0 || t.off[ps[0].row.rec.Scope()] {
+		return nil
+	}
+	tab := tables[ps[0].row.rec.Scope()]
+	rows, err := keepOut(ctx, t, lastRows(ps), tab.ids)
+	if err != nil || len(rows) == 0 {
 		return err
 	}
 	if t.first && !t.careful {
@@ -112,23 +133,19 @@ func (t *Tx) wrote(sc unified.Scope, created, updated int) {
 	n.done.Updated += int64(updated)
 }
 
-// makeRows makes records ready, each id once: a statement may not touch a row twice.
-func makeRows[R unified.Record](tab *table, recs []R) ([]row, error) {
-	at := make(map[uuid.UUID]int, len(recs))
-	rows := make([]row, 0, len(recs))
-	for _, r := range recs {
-		w, err := tab.row(r)
-		if err != nil {
-			return nil, err
-		}
-		if i, twice := at[w.env.ID]; twice {
-			rows[i] = w
+// lastRows are the rows of records, each id once: a statement may not touch a row twice.
+func lastRows[R unified.Record](ps []Prepared[R]) []row {
+	at := make(map[uuid.UUID]int, len(ps))
+	rows := make([]row, 0, len(ps))
+	for _, p := range ps {
+		if i, twice := at[p.row.env.ID]; twice {
+			rows[i] = p.row
 			continue
 		}
-		at[w.env.ID] = len(rows)
-		rows = append(rows, w)
+		at[p.row.env.ID] = len(rows)
+		rows = append(rows, p.row)
 	}
-	return rows, nil
+	return rows
 }
 
 func (t *Tx) probe(ctx context.Context, tab *table, rows []row) (map[uuid.UUID]known, error) {

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/leversync/leversync/lever"
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/unified"
-	"github.com/leversync/leversync/worker/mapping"
 )
 
 const (
@@ -131,7 +131,7 @@ func (o *opportunities) list(ctx context.Context) error {
 	} else {
 		opts := o.options()
 		opts.Token = o.cursor.Token
-		err = traverse(ctx, o.slice, &o.cursor, next, o.probing(o.client().Opportunities(ctx, opts)), o.apply)
+		err = traverse(ctx, o.slice, &o.cursor, next, o.made(o.probing(o.client().Opportunities(ctx, opts))), o.apply)
 	}
 	var y *yield
 	if o.long && errors.As(err, &y) {
@@ -152,69 +152,77 @@ func (o *opportunities) options() lever.OpportunityOptions {
 }
 
 // apply writes a page of opportunities.
-func (o *opportunities) apply(ctx context.Context, tx *store.Tx, page lever.Page[lever.Opportunity]) error {
+func (o *opportunities) apply(ctx context.Context, tx *store.Tx, page lever.Page[made]) error {
 	ids, _ := met(page)
 	if o.cursor.Full {
 		if err := tx.Met(ctx, o.cursor.Page, ids); err != nil {
 			return err
 		}
 	}
-	return o.write(ctx, tx, page.Items, ids)
+	return o.put(ctx, tx, page.Items, ids)
 }
 
-// write brings opportunities up to date: those that changed, the applications that they are, and the
-// candidates that they belong to, now and before.
+// write brings opportunities up to date that did not come by a list.
 func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.Item[lever.Opportunity], ids []string) error {
-	known, err := tx.KnownParents(ctx, unified.Applications, ids)
+	return o.put(ctx, tx, o.makeAll(items), ids)
+}
+
+// put brings opportunities up to date: those that changed, the applications that they are, and the
+// candidates that they belong to, now and before.
+func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Item[made], ids []string) error {
+	fresh, err := o.putFresh(ctx, tx, items)
+	if err != nil {
+		return err
+	}
+	known, err := tx.KnownParents(ctx, unified.Applications, slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return fresh[id] }))
 	if err != nil {
 		return err
 	}
 	var parents []store.Parent
-	var apps []*unified.Application
+	var apps []store.Prepared[*unified.Application]
 	var leads []string     // without an application: a survey answer hangs on one
 	var anonymous []string // since they were stored
 	people := map[string][]lever.Opportunity{}
-	m, anew := o.mapper(o.hired), o.anew()
+	anew := o.anew()
 	for _, it := range items {
-		p := parentOf(it)
-		if !o.wants(unified.Applications) && !o.wants(unified.Candidates) {
-			p.Raw = nil // read for its children alone: nobody asked for the person
-		}
+		v := it.Value
+		p := v.parent
 		k, stored := known[p.RemoteID]
 		if it.Err == nil && stored && !k.Changed(p) && !anew {
 			continue
 		}
-		if it.Err == nil && it.Value.IsAnonymized && stored && !bytes.Equal(k.Digest, p.Digest) {
+		if it.Err == nil && v.IsAnonymized && stored && !bytes.Equal(k.Digest, p.Digest) {
 			anonymous = append(anonymous, p.RemoteID)
 		}
-		app, err := application(m, it)
-		if err != nil {
-			if err := tx.Quarantine(ctx, o.aside(rejected(unified.Applications, "", it, err), unified.Applications, unified.Candidates)); err != nil {
+		if v = o.mapped(it); v.err != nil {
+			if err := tx.Quarantine(ctx, o.aside(rejected(unified.Applications, "", it, v.err), unified.Applications, unified.Candidates)); err != nil {
 				return err
 			}
 			continue
 		}
-		apps, parents = append(apps, app), append(parents, p)
-		if stored && len(it.Value.Applications) == 0 {
+		apps = append(apps, v.app)
+		if !fresh[p.RemoteID] {
+			parents = append(parents, p)
+		}
+		if stored && len(v.Applications) == 0 {
 			leads = append(leads, p.RemoteID)
 		}
-		people[p.Person] = append(people[p.Person], it.Value)
+		people[p.Person] = append(people[p.Person], v.Opportunity)
 		if stored && k.Person != p.Person {
 			people[k.Person] = append(people[k.Person], nil...) // it was merged into another contact
 		}
 	}
-	if len(parents) == 0 {
+	if len(apps) == 0 {
 		return nil
 	}
 	if err := tx.Anonymized(ctx, anonymous); err != nil {
 		return err
 	}
-	parents = lastOfEach(parents)
-	if err := tx.UpsertParents(ctx, unified.Applications, parents, o.childKinds(), o.lane()); err != nil {
+	if err := tx.UpsertParents(ctx, unified.Applications, lastOfEach(parents), o.childKinds(), o.lane()); err != nil {
 		return err
 	}
 	if o.wants(unified.Applications) {
-		if err := store.Upsert(ctx, tx, apps); err != nil {
+		if err := store.UpsertPrepared(ctx, tx, apps); err != nil {
 			return err
 		}
 	}
@@ -223,7 +231,7 @@ func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.I
 			return err
 		}
 	}
-	return o.rebuild(ctx, tx, m, people)
+	return o.rebuild(ctx, tx, o.mapper(o.hired), people)
 }
 
 // lane is where the children of what changed are put down.
@@ -236,13 +244,6 @@ func (o *opportunities) lane() int {
 
 // childKinds are the child lists that are read for the connector.
 func (o *opportunities) childKinds() int { return kindsOf(childKinds, o.enabled) }
-
-func application(m mapping.Mapper, it lever.Item[lever.Opportunity]) (*unified.Application, error) {
-	if it.Err != nil {
-		return nil, it.Err
-	}
-	return m.Application(it.Value)
-}
 
 // lastOfEach keeps the last of parents that come twice on a page.
 func lastOfEach(ps []store.Parent) []store.Parent {
@@ -257,24 +258,6 @@ func lastOfEach(ps []store.Parent) []store.Parent {
 		out = append(out, p)
 	}
 	return out
-}
-
-func parentOf(it lever.Item[lever.Opportunity]) store.Parent {
-	v := it.Value
-	p := store.Parent{RemoteID: identity(it), Raw: it.Raw, RawHash: store.HashRaw(it.Raw)}
-	if it.Err != nil {
-		return p
-	}
-	p.Person, p.Stage, p.Digest = mapping.ContactOf(v), string(v.Stage), mapping.Digest(v)
-	if v.Archived != nil {
-		p.Archived, p.Reason = true, string(v.Archived.Reason)
-	}
-	for _, t := range []lever.Time{v.CreatedAt, v.UpdatedAt, v.LastInteractionAt, v.LastAdvancedAt} {
-		if t.After(p.ActiveAt) {
-			p.ActiveAt = t.Time
-		}
-	}
-	return p
 }
 
 // remove marks opportunities as gone, with everything that hangs on them.

@@ -104,3 +104,32 @@ func StreamsOf(scopes []unified.Scope) []string {
 	}
 	return out
 }
+
+// firstOthers reports whether st, which never ran, has to wait for the first traversal of a stream that it yields to.
+func (w *Worker) firstOthers(ctx context.Context, c store.Connector, st *stream) (bool, error) {
+	if len(st.yields) == 0 {
+		return false, nil
+	}
+	if own, err := w.store.Stream(ctx, c.ID, st.name); err != nil || own.LastTriedAt != nil {
+		return false, err
+	}
+	for _, name := range st.yields {
+		state, err := w.store.Stream(ctx, c.ID, name)
+		if err != nil {
+			return false, err
+		}
+		if state.LastTriedAt != nil {
+			continue
+		}
+		list, err := w.store.Scopes(ctx, c.ID)
+		if err != nil {
+			return false, err
+		}
+		for _, s := range list {
+			if s.Enabled && s.RequestedAt != nil && slices.Contains(streams[name].scopes, unified.Scope(s.Scope)) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}

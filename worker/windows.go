@@ -167,7 +167,7 @@ type windowRun struct {
 
 // windowReader is the cursor of a window.
 type windowReader struct {
-	next   func() (lever.Page[lever.Opportunity], error, bool) // nil: it is to be made
+	next   func() (lever.Page[made], error, bool) // nil: it is to be made
 	end    func()
 	rec    *recorder
 	flying bool
@@ -175,7 +175,7 @@ type windowReader struct {
 }
 
 type windowPage struct {
-	fetched[lever.Opportunity]
+	fetched[made]
 	at int // which window
 }
 
@@ -233,7 +233,7 @@ func (r *windowRun) open(ctx context.Context, i int) {
 	reader.rec = r.rec.fork()
 	opts := r.options()
 	opts.CreatedSince, opts.CreatedUntil, opts.Token = w.From, w.To, w.Token
-	reader.next, reader.end = iter.Pull2(r.client().Opportunities(withRecorder(ctx, reader.rec), opts))
+	reader.next, reader.end = iter.Pull2(r.made(r.client().Opportunities(withRecorder(ctx, reader.rec), opts)))
 }
 
 func (r *windowRun) fetch(ctx context.Context, i int) {
