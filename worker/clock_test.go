@@ -46,7 +46,7 @@ func TestLeversClockMayBeOff(t *testing.T) {
 // the difference, and nothing is asked for twice.
 func TestAProcessClockMayBeOff(t *testing.T) {
 	t.Parallel()
-	for _, off := range []time.Duration{-time.Hour, -6 * time.Minute, 6 * time.Minute, time.Hour} {
+	for _, off := range []time.Duration{-time.Hour, time.Hour, -6 * time.Minute, 6 * time.Minute}[:amount(2, 4)] {
 		t.Run(off.String(), func(t *testing.T) {
 			t.Parallel()
 			e := bareEnv(t, levertest.Config{Seed: 84, Opportunities: 12, Postings: 3, RatePerSecond: -1, Confidential: true})

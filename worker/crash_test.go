@@ -115,6 +115,17 @@ func TestKilledWorkersCostABatchAtMost(t *testing.T) {
 // TestAKilledWorkerIsReplacedSoon: with the lease as it is in life.
 func TestAKilledWorkerIsReplacedSoon(t *testing.T) {
 	t.Parallel()
+	for n := range amount(1, 10) {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			replacedSoon(t)
+			ledger.add("worker killed under a lease as in life", tally{tried: 1, survived: 1, failed: t.Failed()})
+		})
+	}
+}
+
+func replacedSoon(t *testing.T) {
+	t.Helper()
 	e := newEnv(t, levertest.Config{Seed: 41, Opportunities: 300, RatePerSecond: -1, Confidential: true, Latency: 5 * time.Millisecond}, fast)
 	at := []int{1 + random(t).IntN(e.undisturbed()/2)}
 	c := e.crew(2, store.DefaultLease)
