@@ -200,6 +200,7 @@ func (w *Worker) hold(ctx context.Context, c store.Connector, st *stream, more i
 	if err != nil {
 		return err
 	}
+	defer allocate()()
 	w.store.Failpoint(store.PointAcquired, c.ID, st.name)
 	until := time.Now().Add(w.cfg.Slice)
 	s := &slice{
