@@ -246,8 +246,10 @@ func (t *Tx) TombstoneUnreferenced(ctx context.Context, sc unified.Scope) error 
 }
 
 func (t *Tx) tombstoneWhere(ctx context.Context, sc unified.Scope, cond string, args ...any) error {
+	// Planned each time: a plan that was made while the table was empty takes any index that leads with the connector, reads all
+	// of it, and would be kept for the whole first load.
 	tag, err := t.tx.Exec(ctx, fmt.Sprintf(`UPDATE %s r SET deleted_at = date_trunc('milliseconds', now()), modified_at = date_trunc('milliseconds', now())
-WHERE connector_id = $1 AND deleted_at IS NULL AND `, sc.Table())+cond, append([]any{t.lease.Connector}, args...)...)
+WHERE connector_id = $1 AND deleted_at IS NULL AND `, sc.Table())+cond, append([]any{pgx.QueryExecModeCacheDescribe, t.lease.Connector}, args...)...)
 	if err != nil {
 		return err
 	}
