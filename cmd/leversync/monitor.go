@@ -7,11 +7,13 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/hibiken/asynqmon"
 	"github.com/redis/go-redis/v9"
@@ -24,11 +26,24 @@ type sharedRedis struct{ client redis.UniversalClient }
 
 func (s sharedRedis) MakeRedisClient() any { return s.client }
 
-// newMonitor is asynqmon below the dashboard's MonitorPath: it looks and changes nothing.
-//
-// Its page asks another host for fonts, which are left out: it draws its icons itself, and any font will do for its text. Its
+// newMonitor is asynqmon below the dashboard's MonitorPath: it looks and changes nothing. It is made when it is first asked
+// for: it is large, and most processes are never asked. The dashboard's own page of queues stays when it can't be made.
+func newMonitor(client redis.UniversalClient, log *slog.Logger) http.Handler {
+	tool := sync.OnceValues(func() (http.Handler, error) { return makeMonitor(client) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, err := tool()
+		if err != nil {
+			log.ErrorContext(r.Context(), "asynqmon", "error", err)
+			http.Error(w, "asynqmon could not be shown: see the log.", http.StatusInternalServerError)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// makeMonitor makes it. Its page asks another host for fonts, which are left out: it draws its icons itself, and any font will do for its text. Its
 // policy allows the scripts in the page by their hashes, and styles, which it makes as it runs.
-func newMonitor(client redis.UniversalClient) (http.Handler, error) {
+func makeMonitor(client redis.UniversalClient) (http.Handler, error) {
 	tool := asynqmon.New(asynqmon.Options{RootPath: dashboard.MonitorPath, RedisConnOpt: sharedRedis{client}, ReadOnly: true})
 	index := &recorded{header: http.Header{}}
 	tool.ServeHTTP(index, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: dashboard.MonitorPath + "/"}, Header: http.Header{}})

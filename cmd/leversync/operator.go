@@ -66,14 +66,10 @@ func (p *process) ensureOperator(ctx context.Context) error {
 // dashboard makes the operator's pages.
 func (p *process) dashboard() (*dashboard.Handler, error) {
 	q := task.NewQueue(p.redis)
-	monitor, err := newMonitor(p.redis)
-	if err != nil {
-		return nil, err
-	}
 	return dashboard.New(dashboard.Config{
 		Store: p.store, Log: p.log, PublicURL: publicURL(p.cfg), Version: strings.TrimPrefix(readBuild().Version, "v"),
 		SyncInterval: p.cfg.SyncInterval, RateLimit: p.cfg.RateLimit,
-		Depth: q.Depth, Monitor: monitor,
+		Depth: q.Depth, Monitor: newMonitor(p.redis, p.log),
 		Webhooks: &dashboard.Webhooks{
 			URL:      func(secret string) string { return connect.WebhookURL(publicURL(p.cfg), secret) },
 			Register: p.hook, Unregister: p.unhook,

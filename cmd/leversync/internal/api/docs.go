@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -19,47 +20,36 @@ var docFiles embed.FS
 const docsPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // serveDocs serves the OpenAPI document, and the page that is made of it.
-func (s *server) serveDocs() error {
-	doc, err := s.document()
-	if err != nil {
-		return err
-	}
-	yaml, err := s.api.OpenAPI().YAML()
-	if err != nil {
-		return fmt.Errorf("api: OpenAPI: %w", err)
-	}
-	page, err := s.page()
-	if err != nil {
-		return err
-	}
-	files := map[string]struct {
+func (s *server) serveDocs() {
+	type file struct {
 		kind string
-		body []byte
-	}{
-		"/openapi.json": {"application/openapi+json", doc},
-		"/openapi.yaml": {"application/openapi+yaml", yaml},
-		"/docs":         {"text/html; charset=utf-8", page},
+		body func() ([]byte, error)
+	}
+	// Made when they are first asked for: they are large, and most processes are never asked.
+	files := map[string]file{
+		"/openapi.json": {"application/openapi+json", sync.OnceValues(s.document)},
+		"/openapi.yaml": {"application/openapi+yaml", sync.OnceValues(func() ([]byte, error) { return s.api.OpenAPI().YAML() })},
+		"/docs":         {"text/html; charset=utf-8", sync.OnceValues(s.page)},
 	}
 	for path, kind := range map[string]string{"style.css": "text/css; charset=utf-8", "lever.svg": "image/svg+xml"} {
-		b, err := docFiles.ReadFile("docs/" + path)
-		if err != nil {
-			return err
-		}
-		f := files["/docs/"+path]
-		f.kind, f.body = kind, b
-		files["/docs/"+path] = f
+		files["/docs/"+path] = file{kind, func() ([]byte, error) { return docFiles.ReadFile("docs/" + path) }}
 	}
 	for path, f := range files {
-		s.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+		s.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			body, err := f.body()
+			if err != nil {
+				s.cfg.Log.ErrorContext(r.Context(), "documentation", "path", path, "error", err)
+				http.Error(w, "The documentation could not be made: see the log.", http.StatusInternalServerError)
+				return
+			}
 			h := w.Header()
 			h.Set("Content-Type", f.kind)
 			h.Set("Cache-Control", "public, max-age=300")
 			h.Set("Content-Security-Policy", docsPolicy)
 			h.Set("Referrer-Policy", "no-referrer")
-			_, _ = w.Write(f.body) // the client has gone away: nothing to do
+			_, _ = w.Write(body) // the client has gone away: nothing to do
 		})
 	}
-	return nil
 }
 
 // What the page shows.
