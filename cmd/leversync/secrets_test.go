@@ -18,8 +18,8 @@ var comparedPlainly = map[string]string{
 	"list: page.Next with token":               "a page token of Lever's: a place in a list",
 	"RenewCredential: cur.Secret with refused": "both ours: what Postgres has, and what Lever refused",
 	"Changed: k.RawHash with p.RawHash":        "of bodies: what has changed",
-	"Upsert: k.BodyHash with r.bodyHash":       "of bodies: what has changed",
-	"Upsert: k.RawHash with r.rawHash":         "of bodies: what has changed",
+	"UpsertPrepared: k.BodyHash with r.bodyHash":       "of bodies: what has changed",
+	"UpsertPrepared: k.RawHash with r.rawHash":         "of bodies: what has changed",
 }
 
 // How long a comparison takes must tell nothing of a secret. What is handed in is looked up in Postgres by its SHA-256, of which
