@@ -19,24 +19,18 @@ type made struct {
 	err    error // why there is none
 }
 
-// made makes what comes of pages where their reader is. In a first traversal all is written, so that all is made.
+// made makes what comes of pages where their reader is.
 func (o *opportunities) made(pages iter.Seq2[lever.Page[lever.Opportunity], error]) iter.Seq2[lever.Page[made], error] {
 	return func(yield func(lever.Page[made], error) bool) {
 		for page, err := range pages {
-			out := lever.Page[made]{Items: o.makeAll(page.Items), Token: page.Token, Next: page.Next, Call: page.Call}
-			if o.state.LastStartedAt == nil {
-				for i, it := range out.Items {
-					out.Items[i].Value = o.mapped(it)
-				}
-			}
-			if !yield(out, err) {
+			if !yield(lever.Page[made]{Items: o.makeAll(page.Items), Token: page.Token, Next: page.Next, Call: page.Call}, err) {
 				return
 			}
 		}
 	}
 }
 
-// makeAll makes the parents of opportunities.
+// makeAll makes the parents of opportunities, and in a first traversal, where all is written, their applications.
 func (o *opportunities) makeAll(items []lever.Item[lever.Opportunity]) []lever.Item[made] {
 	out := make([]lever.Item[made], len(items))
 	for i, it := range items {
@@ -45,6 +39,9 @@ func (o *opportunities) makeAll(items []lever.Item[lever.Opportunity]) []lever.I
 			p.Raw = nil // read for its children alone: nobody asked for the person
 		}
 		out[i] = lever.Item[made]{Value: made{Opportunity: it.Value, parent: p}, Raw: it.Raw, Sanitized: it.Sanitized, Err: it.Err}
+		if o.state.LastStartedAt == nil {
+			out[i].Value = o.mapped(out[i])
+		}
 	}
 	return out
 }
@@ -73,8 +70,8 @@ func (o *opportunities) putFresh(ctx context.Context, tx *store.Tx, items []leve
 	}
 	var parents []store.Parent
 	for _, it := range items {
-		if v := o.mapped(it); v.err == nil {
-			parents = append(parents, v.parent)
+		if it.Value.err == nil {
+			parents = append(parents, it.Value.parent)
 		}
 	}
 	return tx.InsertParents(ctx, unified.Applications, lastOfEach(parents), o.childKinds(), o.lane())
