@@ -54,7 +54,14 @@ func measure(t testing.TB, program string, n int, scopes []unified.Scope) {
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	took := e.served(20 * time.Minute)
+	took := e.until("serve has synced the account", 20*time.Minute, func() bool {
+		select {
+		case err := <-exited:
+			t.Fatalf("serve ended before it had synced: %v: %s", err, log.String())
+		default:
+		}
+		return e.done()
+	})
 	peak := peakOf(t, cmd.Process.Pid)
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
