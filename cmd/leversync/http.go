@@ -44,7 +44,7 @@ func (p *process) sites(ctx context.Context) ([]site, error) {
 				return nil, errors.Join(err, l.Close())
 			}
 		}
-		out = append(out, site{l, p.httpMetrics.count(accessLog(p.log, p.guarded(mux)))})
+		out = append(out, site{l, throughProxies(p.cfg.TrustedProxies, p.httpMetrics.count(accessLog(p.log, p.guarded(mux))))})
 	}
 	if apart {
 		l, err := listen(ctx, p.cfg.MetricsAddr, "LEVERSYNC_METRICS_ADDR")

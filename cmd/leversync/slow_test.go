@@ -24,6 +24,21 @@ func hurried(t *testing.T) string {
 	t.Helper()
 	c := newCLI(t)
 	c.withRedis()
+	p := c.process(t)
+	sites, err := p.sites(t.Context())
+	if err != nil || len(sites) != 1 {
+		t.Fatalf("sites = %d, %v; want one", len(sites), err)
+	}
+	srv := p.server(sites[0].handler, patience{header: time.Second, request: 2 * time.Second, answer: 3 * time.Second, idle: time.Second})
+	var served sync.WaitGroup
+	served.Go(func() { _ = srv.Serve(sites[0].listener) })
+	t.Cleanup(func() { _ = srv.Close(); served.Wait() })
+	return sites[0].listener.Addr().String()
+}
+
+// process is one that serves what the environment says.
+func (c *cli) process(t *testing.T) *process {
+	t.Helper()
 	cfg, err := config.Load(func(name string) string { return c.env[name] }, config.Database, config.Redis, config.Keys, config.Lever, config.Work, config.Serve)
 	if err != nil {
 		t.Fatal(err)
@@ -34,16 +49,7 @@ func hurried(t *testing.T) string {
 	}
 	rdb := redis.NewClient(opt)
 	t.Cleanup(func() { _ = rdb.Close() })
-	p := newProcess(cfg, roles{web: true, addr: cfg.Addr}, c.db.Store, rdb, slog.New(slog.DiscardHandler), nil)
-	sites, err := p.sites(t.Context())
-	if err != nil || len(sites) != 1 {
-		t.Fatalf("sites = %d, %v; want one", len(sites), err)
-	}
-	srv := p.server(sites[0].handler, patience{header: time.Second, request: 2 * time.Second, answer: 3 * time.Second, idle: time.Second})
-	var served sync.WaitGroup
-	served.Go(func() { _ = srv.Serve(sites[0].listener) })
-	t.Cleanup(func() { _ = srv.Close(); served.Wait() })
-	return sites[0].listener.Addr().String()
+	return newProcess(cfg, roles{web: true, addr: cfg.Addr}, c.db.Store, rdb, slog.New(slog.DiscardHandler), nil)
 }
 
 // drip sends begin, and then more, a byte at a time, until the server hangs up or ctx ends.

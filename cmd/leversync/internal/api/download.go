@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -110,7 +111,7 @@ func fileHeaders(h, from http.Header, fileName string) {
 		h.Set("Content-Length", n)
 	}
 	disposition := "attachment"
-	if fileName != "" {
+	if fileName = fileName[strings.LastIndexAny(fileName, `/\`)+1:]; fileName != "" { // what names a file says nothing of folders
 		if d := mime.FormatMediaType("attachment", map[string]string{"filename": fileName}); d != "" {
 			disposition = d
 		}

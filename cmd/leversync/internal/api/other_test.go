@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"mime"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -211,6 +212,25 @@ func TestDownloadRefusals(t *testing.T) {
 		status = from
 		if a := e.get(path); a.status != want || a.json(t)["detail"] == nil {
 			t.Errorf("GET a file where Lever says %d = %d %s; want %d", from, a.status, a.body, want)
+		}
+	}
+}
+
+// Whatever a file is called, and says to be, it is an attachment of one name, and no header but that.
+func TestFileHeaders(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"": "", "cv.pdf": "cv.pdf", "my cv.pdf": "my cv.pdf", "Łukasz.pdf": "Łukasz.pdf", "../../etc/passwd": "passwd", `C:\Users\cv.pdf`: "cv.pdf", "a/": "",
+		`x"; filename="y.exe`: `x"; filename="y.exe`, "x\r\nSet-Cookie: a=b": "x\r\nSet-Cookie: a=b", "x\x00.pdf": "x\x00.pdf", "\u202egnp.exe": "\u202egnp.exe", "..": "..",
+	} {
+		h := http.Header{}
+		fileHeaders(h, http.Header{"Content-Type": {"text/html; charset=utf-7"}}, name)
+		kind, params, err := mime.ParseMediaType(h.Get("Content-Disposition"))
+		if err != nil || kind != "attachment" || params["filename"] != want || strings.ContainsAny(h.Get("Content-Disposition"), "\r\n\x00") {
+			t.Errorf("a file called %q: Content-Disposition %q, %v; want an attachment called %q", name, h.Get("Content-Disposition"), err, want)
+		}
+		if h.Get("Content-Type") != "text/html" || h.Get("Content-Security-Policy") != "sandbox; default-src 'none'" || len(h) != 3 {
+			t.Errorf("a file called %q: %v; want its kind alone, in a sandbox", name, h)
 		}
 	}
 }

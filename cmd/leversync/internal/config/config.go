@@ -50,6 +50,8 @@ type Config struct {
 	PublicURL string // "": http://Addr
 	AllowHTTP bool   // PublicURL may be http beyond this machine
 
+	TrustedProxies Proxies // whose X-Forwarded-For is believed
+
 	OperatorPassword Secret // "": made at the first start
 
 	DailyCandidates int // written to one connector within 24 hours; 0: any number

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -122,6 +123,48 @@ func CheckAddr(s string) error {
 		return fmt.Errorf("%q has no port from 0 to 65535", s)
 	}
 	return nil
+}
+
+// Proxies are networks of proxies.
+type Proxies []netip.Prefix
+
+// Hold reports whether addr is one of them.
+func (p Proxies) Hold(addr netip.Addr) bool {
+	return slices.ContainsFunc(p, func(n netip.Prefix) bool { return n.Contains(addr.WithZone("")) })
+}
+
+func (p Proxies) String() string {
+	var list []string
+	for _, n := range p {
+		list = append(list, n.String())
+	}
+	return strings.Join(list, ",")
+}
+
+// ParseProxies reads addresses and networks, with commas or blanks between them.
+func ParseProxies(s string) (Proxies, error) {
+	var out Proxies
+	for _, word := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+		n, err := netip.ParsePrefix(word)
+		if addr, bad := netip.ParseAddr(word); bad == nil {
+			n, err = netip.PrefixFrom(addr.Unmap().WithZone(""), addr.Unmap().BitLen()), nil
+		}
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("%q is neither an address nor a network", word)
+		case n.Bits() == 0:
+			return nil, fmt.Errorf("%q is everybody, and then anybody could say whose request it is", word)
+		case n.Addr().Is4In6():
+			return nil, fmt.Errorf("%q is a network of IPv4: write it as one", word)
+		}
+		out = append(out, n.Masked())
+	}
+	return out, nil
+}
+
+func setProxies(c *Config, s string) (err error) {
+	c.TrustedProxies, err = ParseProxies(s)
+	return err
 }
 
 // minPassword keeps out what can be guessed at the rate at which passwords may be tried.
