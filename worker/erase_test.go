@@ -110,6 +110,7 @@ func counted(p *pen) {
 func TestErasedStaysErased(t *testing.T) {
 	t.Parallel()
 	p := newPen(t, worker.WriterConfig{})
+	commands := p.redis.Overhear()
 	p.start(worker.Config{})
 	p.sync(true)
 	c := newCanary(p)
@@ -175,6 +176,16 @@ func TestErasedStaysErased(t *testing.T) {
 	p.db.Exec(`INSERT INTO hints (connector_id, kind, remote_id, scopes) VALUES ($1, 'contact', $2, '{}'), ($1, 'opportunity', $3, '{scheduled-interviews}')`, p.conn.ID, c.contact, c.opp)
 	p.looked()
 	empty("after webhooks")
+	// Redis never heard of them, so it has nothing to forget.
+	heard := commands()
+	for _, text := range c.texts {
+		if strings.Contains(heard, text) {
+			t.Errorf("Redis was told of %q", text)
+		}
+	}
+	if !strings.Contains(heard, "lever:sync") {
+		t.Errorf("of Redis %d bytes were overheard, and no task: nothing is shown", len(heard))
+	}
 	// Asked again, it has the same receipt, by whatever id.
 	for _, name := range []string{c.id.String(), c.contact, c.opp} {
 		again, err := p.db.Store.Erase(t.Context(), p.conn.ID, name, false)

@@ -3,11 +3,15 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -91,12 +95,13 @@ func values(m map[string]string) []string {
 }
 
 // Whatever goes wrong, no secret, and nothing of a person, is where it does not belong: in logs at level debug, metrics,
-// traces, what strangers are answered, the sync log, Redis, a support bundle, the dashboard, asynqmon; and no secret is in any
-// column of Postgres.
+// traces, what strangers are answered, the sync log, Redis and every command that it was sent, a support bundle, the dashboard,
+// asynqmon; and no secret is in any column of Postgres, nor in what pg_dump writes of it.
 func TestCanaries(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t)
 	redisServer := c.withRedis()
+	commands := redisServer.Overhear()
 	fake := levertest.New(levertest.Config{Seed: 77, Opportunities: 25, RatePerSecond: -1, APIKeys: []string{canaries.secrets["Lever's API key"]},
 		ClientSecret: canaries.secrets["OAuth client secret"]})
 	t.Cleanup(fake.Close)
@@ -129,7 +134,8 @@ func TestCanaries(t *testing.T) {
 	if _, err := c.db.Store.Link(t.Context(), connector, store.Credential{Kind: "api_key", Secret: canaries.secrets["Lever's API key"]}); err != nil {
 		t.Fatal(err)
 	}
-	c.run("sync", connector.String(), "--wait") // scopes fail: that is what is wanted
+	synced := c.run("sync", connector.String(), "--wait") // scopes fail: that is what is wanted
+	seen["sync"] = synced.out + synced.err
 	client := canaryClient{t: t, base: base, key: secrets["API key"], token: secrets["connector's token"]}
 	client.write(seen)
 	revokedLink(t, c, seen)
@@ -140,11 +146,12 @@ func TestCanaries(t *testing.T) {
 	seen["support bundle"] = c.must("support-bundle", "--show")
 	seen["calls"], seen["status"], seen["doctor"] = c.must("calls", "--json"), c.must("status", "--json"), c.run("doctor", "--json").out
 	serve.stop()
+	seen["commands to Redis"] = commands()
 	seen["log"], seen["output"] = serve.stderr.text(), serve.stdout.text()
 	traces.mu.Lock()
 	seen["traces"] = traces.raw.String()
 	traces.mu.Unlock()
-	for _, name := range []string{"Redis", "metrics", "support bundle", "calls", "log", "traces", "strangers", "sign-in", "dashboard", "asynqmon"} {
+	for _, name := range []string{"Redis", "commands to Redis", "sync", "metrics", "support bundle", "calls", "log", "traces", "strangers", "sign-in", "dashboard", "asynqmon"} {
 		if len(seen[name]) < 100 {
 			t.Errorf("%s: %d bytes were looked at: nothing is shown", name, len(seen[name]))
 		}
@@ -161,18 +168,24 @@ func TestCanaries(t *testing.T) {
 		}
 	}
 	c.columns(secrets)
+	c.dump(secrets)
 }
 
 // tell tells of a canary with what is around it.
-func tell(t *testing.T, where, what, text, canary string) {
+func tell(t testing.TB, where, what, text, canary string) {
 	t.Helper()
-	for _, form := range []string{canary, url.QueryEscape(canary), base64.StdEncoding.EncodeToString([]byte(canary + ":"))} {
+	for _, form := range []string{canary, url.QueryEscape(canary), hex.EncodeToString([]byte(canary)), base64.StdEncoding.EncodeToString([]byte(canary + ":")),
+		base64.StdEncoding.EncodeToString([]byte(canary[:len(canary)/3*3]))} {
 		if i := strings.Index(text, form); i >= 0 {
 			t.Errorf("%s: the %s is there: …%s…", where, what, text[max(0, i-120):min(len(text), i+len(form)+20)])
 			return
 		}
 	}
 }
+
+// ofPersons are the tables that hold persons.
+var ofPersons = map[string]bool{"candidates": true, "parents": true, "attachments": true, "activities": true, "outbox": true, "quarantine": true, "offers": true,
+	"applications": true, "scorecards": true, "scheduled_interviews": true}
 
 // columns looks into every column: secrets are in none, and of the person there are the records, and what was written.
 func (c *cli) columns(secrets map[string]string) {
@@ -182,17 +195,50 @@ func (c *cli) columns(secrets map[string]string) {
 			c.t.Errorf("Postgres: the %s is in the clear: %s", what, found)
 		}
 	}
-	allowed := map[string]bool{"candidates": true, "parents": true, "attachments": true, "activities": true, "outbox": true, "quarantine": true, "offers": true,
-		"applications": true, "scorecards": true, "scheduled_interviews": true}
 	found := c.db.Find(values(canaries.personal)...)
 	for _, f := range found {
 		_, column, _ := strings.Cut(f, "\" in ")
-		if table, _, _ := strings.Cut(column, "."); !allowed[table] {
+		if table, _, _ := strings.Cut(column, "."); !ofPersons[table] {
 			c.t.Errorf("Postgres: %s, where no person belongs", f)
 		}
 	}
 	if len(found) == 0 {
 		c.t.Error("the person is in no column: nothing was written, and nothing is shown")
+	}
+}
+
+// dump looks into a backup: no secret is in it in the clear, and of the person nothing beside the tables of persons.
+func (c *cli) dump(secrets map[string]string) {
+	c.t.Helper()
+	program, err := exec.LookPath("pg_dump")
+	if err != nil {
+		program, err = exec.LookPath(filepath.Join(os.Getenv("LEVERSYNC_TEST_POSTGRES_BIN"), "pg_dump"))
+	}
+	if err != nil {
+		c.t.Log("there is no pg_dump here: no backup was looked at, but its columns alone")
+		return
+	}
+	out, err := exec.Command(program, "--dbname="+c.db.URL).Output()
+	if err != nil {
+		c.t.Fatalf("%s: %v", program, err)
+	}
+	persons := 0
+	for block := range strings.SplitSeq(string(out), "\n\\.\n") { // a table's rows end so
+		_, of, rows := strings.Cut(block, "\nCOPY leversync.")
+		table, _, _ := strings.Cut(of, " ")
+		for what, s := range secrets {
+			tell(c.t, "pg_dump of "+table, what, block, s)
+		}
+		if rows && ofPersons[table] {
+			persons++
+			continue
+		}
+		for what, s := range canaries.personal {
+			tell(c.t, "pg_dump of "+table, what, block, s)
+		}
+	}
+	if persons != len(ofPersons) {
+		c.t.Errorf("%d tables of persons in the backup, want %d: it was read wrongly", persons, len(ofPersons))
 	}
 }
 

@@ -54,6 +54,27 @@ func RedisURL(t testing.TB) string {
 	return NewRedis(t).URL
 }
 
+// Overhear listens to every command that is sent to it from now on, and returns what gives them all, and ends it.
+func (r *Redis) Overhear() (commands func() string) {
+	r.t.Helper()
+	conn, err := net.Dial("tcp", r.Addr)
+	if err == nil {
+		_, err = io.WriteString(conn, "MONITOR\r\n")
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = conn.Close() })
+	in := bufio.NewReader(conn)
+	if ok, err := in.ReadString('\n'); ok != "+OK\r\n" {
+		r.t.Fatalf("storetest: MONITOR: %q, %v", ok, err)
+	}
+	var heard strings.Builder
+	done := make(chan struct{})
+	go func() { defer close(done); _, _ = io.Copy(&heard, in) }() // until it is closed
+	return func() string { _ = conn.Close(); <-done; return heard.String() }
+}
+
 // Start starts it again, empty, on the same port.
 func (r *Redis) Start() {
 	r.t.Helper()
