@@ -271,6 +271,10 @@ func TestRedirects(t *testing.T) {
 			if !isA[*RedirectError](err) || Classify(err) != VerdictFatal || len(r.reported()) != 1 {
 				t.Errorf("%d to %s: got %v after %d calls, want a RedirectError after one", status, name, err, len(r.reported()))
 			}
+			app := OAuthConfig{AuthURL: r.url, ClientID: "id", ClientSecret: "hush"} // its secret and the refresh token are in the body
+			if _, err := app.Refresh(t.Context(), "refresh"); !isA[*RedirectError](err) && !isA[*MalformedError](err) {
+				t.Errorf("a token endpoint that answers %d to %s: got %v, want it refused", status, name, err)
+			}
 		}
 	}
 	r := newRig(t, Config{}, func(w http.ResponseWriter, req *http.Request) {
