@@ -3,6 +3,7 @@ package worker_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -163,7 +164,7 @@ type child struct {
 func (e *env) spawn(name string, lease time.Duration, env ...string) *child {
 	e.t.Helper()
 	return spawn(e.t, name, append([]string{childLeaseEnv + "=" + lease.String(),
-		"DATABASE_URL=" + e.database() + "&" + url.QueryEscape(workerSetting) + "=" + name, "REDIS_URL=" + e.redis.URL, "LEVER_API_URL=" + e.url,
+		"DATABASE_URL=" + e.database() + "&" + url.QueryEscape(workerSetting) + "=" + name, "REDIS_URL=" + cmp.Or(e.rdURL, e.redis.URL), "LEVER_API_URL=" + e.url,
 		"LEVERSYNC_ENCRYPTION_KEY=" + storetest.EncryptionKey}, env...)...)
 }
 

@@ -39,6 +39,7 @@ type env struct {
 	conn  store.Connector
 	log   *slog.Logger
 	dbURL string // where worker processes find Postgres; "": at db's own
+	rdURL string // likewise Redis
 
 	deliveries int // of webhooks, so far
 }
