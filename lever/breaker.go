@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	breakerConsecutive = 5                // transient failures in a row that open it
+	breakerConsecutive = 10               // transient failures in a row that open it: while one call in five fails, that does not come about by chance
 	breakerSample      = 20               // calls of the window from which a share counts
 	breakerWindow      = time.Minute      // the share is of this long
 	breakerOpen        = 15 * time.Second // the first time; doubled each time the probe fails
@@ -17,7 +17,7 @@ const (
 	breakerProbe       = time.Second // come back after that, while another call probes
 )
 
-// Breaker stops the calls of one connector while Lever fails: after 5 transient failures in a row, or
+// Breaker stops the calls of one connector while Lever fails: after 10 transient failures in a row, or
 // when half of at least 20 calls in a minute failed. It stays open for 15 s, then lets one call probe;
 // while probes fail it doubles the time, up to 5 min. Safe for concurrent use.
 type Breaker struct {

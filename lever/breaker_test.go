@@ -27,7 +27,7 @@ func TestBreakerOpensAndRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var states []string
 		b := NewBreaker("c", func(_, to string) { states = append(states, to) })
-		for range 5 {
+		for range 10 {
 			if err := outcome(b, failure); err != nil {
 				t.Fatalf("a closed breaker: got %v, want it to let calls through", err)
 			}
@@ -92,10 +92,10 @@ func TestBreakerStopsCalls(t *testing.T) {
 	t.Parallel()
 	g := &gate{}
 	r := newRig(t, Config{Breaker: NewBreaker("c", nil), Limiter: g}, answer(http.StatusBadGateway, ""))
-	for range 8 {
+	for range 15 {
 		_, _ = r.Offers(t.Context(), "o1")
 	}
-	if _, err := r.Offers(t.Context(), "o1"); !isA[*BreakerOpenError](err) || len(r.reported()) != 5 {
-		t.Errorf("against a dead server: got %v after %d calls, want it open after 5", err, len(r.reported()))
+	if _, err := r.Offers(t.Context(), "o1"); !isA[*BreakerOpenError](err) || len(r.reported()) != 10 {
+		t.Errorf("against a dead server: got %v after %d calls, want it open after 10", err, len(r.reported()))
 	}
 }

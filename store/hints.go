@@ -153,8 +153,8 @@ WHERE p.connector_id = $1 AND p.scope = 'applications' AND p.pending & h.lists &
 
 // NextHinted is NextWork of the lists that hints have put down, and no others.
 func (s *Store) NextHinted(ctx context.Context, connector uuid.UUID, kinds int, except []string, limit int) ([]Work, error) {
-	return many[Work](ctx, s.pool, `SELECT p.remote_id, p.person, p.pending & h.lists & $2 AS pending, p.pending_rev, p.lane, p.attempts `+hinted+`
-AND (p.not_before IS NULL OR p.not_before <= now()) AND NOT p.remote_id = ANY($3) ORDER BY h.received_at LIMIT $4`, connector, kinds, notNil(except), limit)
+	return many[Work](ctx, s.pool, `SELECT p.remote_id, p.person, p.pending & h.lists & $2 & ~`+waiting+` AS pending, p.pending_rev, p.lane, p.put_off `+hinted+`
+AND p.pending & h.lists & $2 & ~`+waiting+` <> 0 AND NOT p.remote_id = ANY($3) ORDER BY h.received_at LIMIT $4`, connector, kinds, notNil(except), limit)
 }
 
 // HintedLeft counts what NextHinted has to give, after it has forgotten the hints whose lists were read.
@@ -164,9 +164,7 @@ func (s *Store) HintedLeft(ctx context.Context, connector uuid.UUID, kinds int) 
 		connector, kinds); err != nil {
 		return Left{}, err
 	}
-	return one[Left](ctx, s.pool, `SELECT count(*) FILTER (WHERE p.not_before IS NULL OR p.not_before <= now()) AS ready,
-    count(*) FILTER (WHERE p.not_before > now()) AS later, min(p.not_before) FILTER (WHERE p.not_before > now()) - now() AS next_in,
-    coalesce(sum(bit_count((p.pending & h.lists & $2)::bit(32))), 0)::bigint AS calls, count(*) FILTER (WHERE p.attempts >= 5) AS stalled `+hinted, connector, kinds)
+	return one[Left](ctx, s.pool, workLeft("p.pending & h.lists & $2")+hinted, connector, kinds)
 }
 
 // BeginBeside starts a run of hints under the lease, beside the stream's own run, if there is one: the stream's cursor, times and

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -191,32 +192,50 @@ type Work struct {
 	Pending    int
 	PendingRev int64
 	Lane       int
-	Attempts   int
+	PutOff     map[int]Failures // by kind: those that failed when they were last read
+}
+
+// Failures are those of one child list in a row.
+type Failures struct {
+	Attempts int `json:"attempts"`
+}
+
+// The lists of a parent p that are put off until later: their bit set, those that are put off no longer left out.
+const waiting = `(CASE WHEN p.put_off IS NULL THEN 0 ELSE (
+    SELECT coalesce(bit_or(key::integer), 0) FROM jsonb_each(p.put_off) WHERE (value->>'not_before')::timestamptz > now()) END)`
+
+// workLeft counts the lists of parents p in the bit set that it is given twice.
+func workLeft(kinds string) string {
+	return `SELECT count(*) FILTER (WHERE ` + kinds + ` & ~` + waiting + ` <> 0) AS ready, count(*) FILTER (WHERE ` + kinds + ` & ` + waiting + ` <> 0) AS later,
+    min((SELECT min((value->>'not_before')::timestamptz) FROM jsonb_each(p.put_off) WHERE key::integer & ` + kinds + ` & ` + waiting + ` <> 0)) - now() AS next_in,
+    coalesce(sum(bit_count((` + kinds + `)::bit(32))), 0)::bigint AS calls `
+}
+
+// without is put_off with the lists of a bit set left out.
+func without(kinds string) string {
+	return `CASE WHEN p.put_off IS NOT NULL THEN nullif(p.put_off - ARRAY(SELECT (1 << i)::text FROM generate_series(0, 15) i WHERE ` + kinds + ` & (1 << i) <> 0), '{}') END`
 }
 
 // NextWork returns up to limit parents with children to read: first by lane, then active before archived,
-// then the most recently touched. Those in except are being read.
+// then the most recently touched. Those in except are being read; lists that were put off are left out.
 func (s *Store) NextWork(ctx context.Context, connector uuid.UUID, sc unified.Scope, kinds int, except []string, limit int) ([]Work, error) {
-	return many[Work](ctx, s.pool, `SELECT remote_id, person, pending & $3 AS pending, pending_rev, lane, attempts FROM parents
-WHERE connector_id = $1 AND scope = $2 AND pending <> 0 AND pending & $3 <> 0 AND (not_before IS NULL OR not_before <= now()) AND NOT remote_id = ANY($4)
+	return many[Work](ctx, s.pool, `SELECT remote_id, person, pending & $3 & ~`+waiting+` AS pending, pending_rev, lane, put_off FROM parents p
+WHERE connector_id = $1 AND scope = $2 AND pending <> 0 AND pending & $3 & ~`+waiting+` <> 0 AND NOT remote_id = ANY($4)
 ORDER BY lane, archived, active_at DESC NULLS LAST LIMIT $5`, connector, string(sc), kinds, notNil(except), limit)
 }
 
 // Left is how much child work there is.
 type Left struct {
-	Ready   int64          // can be read now
-	Later   int64          // put off after a failure
-	NextIn  *time.Duration // until the first of those comes due
-	Calls   int64          // one for each list to read
-	Stalled int64          // failed at least maxAttempts times
+	Ready  int64          // parents with lists that can be read now
+	Later  int64          // parents with lists that were put off after a failure
+	NextIn *time.Duration // until the first of those comes due
+	Calls  int64          // one for each list to read
 }
 
 // WorkLeft counts what NextWork has to give.
 func (s *Store) WorkLeft(ctx context.Context, connector uuid.UUID, sc unified.Scope, kinds int) (Left, error) {
-	return one[Left](ctx, s.pool, `SELECT count(*) FILTER (WHERE not_before IS NULL OR not_before <= now()) AS ready,
-    count(*) FILTER (WHERE not_before > now()) AS later, min(not_before) FILTER (WHERE not_before > now()) - now() AS next_in,
-    coalesce(sum(bit_count((pending & $3)::bit(32))), 0)::bigint AS calls, count(*) FILTER (WHERE attempts >= 5) AS stalled
-FROM parents WHERE connector_id = $1 AND scope = $2 AND pending <> 0 AND pending & $3 <> 0`, connector, string(sc), kinds)
+	return one[Left](ctx, s.pool, workLeft("p.pending & $3")+`
+FROM parents p WHERE connector_id = $1 AND scope = $2 AND pending <> 0 AND pending & $3 <> 0`, connector, string(sc), kinds)
 }
 
 // Done says that some of a parent's child lists were read.
@@ -239,23 +258,23 @@ func (t *Tx) FinishWork(ctx context.Context, sc unified.Scope, done []Done) erro
 		ids[i], kinds[i], revs[i], all[i] = d.RemoteID, int32(d.Kinds), d.PendingRev, d.All
 	}
 	_, err := t.tx.Exec(ctx, `UPDATE parents p SET pending = CASE WHEN p.pending_rev = u.rev THEN p.pending & ~u.kinds ELSE p.pending END,
-    attempts = CASE WHEN p.pending_rev = u.rev AND p.pending & ~u.kinds = 0 THEN 0 ELSE p.attempts END,
-    not_before = CASE WHEN p.pending_rev = u.rev AND p.pending & ~u.kinds = 0 THEN NULL ELSE p.not_before END, children_read_at = CASE WHEN u.whole THEN now() ELSE p.children_read_at END
+    put_off = `+without("u.kinds")+`, children_read_at = CASE WHEN u.whole THEN now() ELSE p.children_read_at END
 FROM unnest($3::text[], $4::integer[], $5::bigint[], $6::boolean[]) u(id, kinds, rev, whole)
 WHERE p.connector_id = $1 AND p.scope = $2 AND p.remote_id = u.id`, t.lease.Connector, string(sc), ids, kinds, revs, all)
 	return err
 }
 
-// PutOff leaves a parent's children for later after a failure.
-func (t *Tx) PutOff(ctx context.Context, sc unified.Scope, remoteID string, delay time.Duration) error {
-	_, err := t.tx.Exec(ctx, `UPDATE parents SET attempts = attempts + 1, not_before = now() + $4 WHERE connector_id = $1 AND scope = $2 AND remote_id = $3`,
-		t.lease.Connector, string(sc), remoteID, delay)
+// PutOff leaves one list of a parent's children for later after a failure. The others do not wait for it.
+func (t *Tx) PutOff(ctx context.Context, sc unified.Scope, remoteID string, kind int, delay time.Duration) error {
+	_, err := t.tx.Exec(ctx, `UPDATE parents SET put_off = jsonb_set(coalesce(put_off, '{}'), ARRAY[$4::text],
+    jsonb_build_object('attempts', coalesce((put_off->$4->>'attempts')::integer, 0) + 1, 'not_before', now() + $5::interval))
+WHERE connector_id = $1 AND scope = $2 AND remote_id = $3`, t.lease.Connector, string(sc), remoteID, strconv.Itoa(kind), delay)
 	return err
 }
 
 // DropWork takes kinds off all parents: they are forbidden, or switched off.
 func (t *Tx) DropWork(ctx context.Context, sc unified.Scope, kinds int) error {
-	_, err := t.tx.Exec(ctx, `UPDATE parents SET pending = pending & ~$3::integer WHERE connector_id = $1 AND scope = $2 AND pending & $3 <> 0`,
+	_, err := t.tx.Exec(ctx, `UPDATE parents p SET pending = pending & ~$3::integer, put_off = `+without("$3")+` WHERE connector_id = $1 AND scope = $2 AND pending & $3 <> 0`,
 		t.lease.Connector, string(sc), kinds)
 	return err
 }

@@ -186,24 +186,37 @@ func TestFinishWork(t *testing.T) {
 		done = append(done, store.Done{RemoteID: w.RemoteID, Kinds: allKinds, PendingRev: w.PendingRev, All: w.RemoteID != "c"})
 	}
 	done[slices.IndexFunc(done, func(d store.Done) bool { return d.RemoteID == "c" })].Kinds = kindA | kindC
-	db.Exec("UPDATE parents SET attempts = 2, not_before = now() - interval '1 s'")
+	for _, id := range []string{"a", "b", "c"} {
+		for _, kind := range []int{kindA, kindB} {
+			putOff(t, db, l, id, kind, time.Hour)
+		}
+	}
 	finish := func() {
 		commit(t, db, l, func(ctx context.Context, tx *store.Tx) error { return tx.FinishWork(ctx, unified.Applications, done) })
 	}
 	for range 2 { // twice is once
 		finish()
-		if got := next(t, db, c.ID, allKinds); got != "b/7 c/2" {
-			t.Errorf("work after FinishWork: %s; want b/7 (set again meanwhile) c/2 (read in part)", got)
+		if got := next(t, db, c.ID, allKinds); got != "b/7" {
+			t.Errorf("work after FinishWork: %s; want b/7 (set again meanwhile), and not c's last, which is put off", got)
 		}
 	}
-	if got := storetest.Column[string](db, "SELECT remote_id FROM parents WHERE attempts = 0 AND not_before IS NULL"); !slices.Equal(got, []string{"a"}) {
-		t.Errorf("parents whose failures are forgotten: %q; want a", got)
+	if got := storetest.Column[string](db, "SELECT remote_id || coalesce((SELECT string_agg(k, ' ') FROM jsonb_object_keys(put_off) k), '') FROM parents ORDER BY 1"); !slices.Equal(got, []string{"a", "b", "c2"}) {
+		t.Errorf("lists whose failures are remembered: %q; want the one of c that was not read", got)
 	}
 	if got := storetest.Column[string](db, "SELECT remote_id FROM parents WHERE children_read_at IS NOT NULL ORDER BY 1"); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("parents all of whose children were read: %q; want a, b", got)
 	}
 }
 
+// putOff puts a list of a parent off.
+func putOff(t *testing.T, db *storetest.DB, l store.Lease, id string, kind int, delay time.Duration) {
+	t.Helper()
+	commit(t, db, l, func(ctx context.Context, tx *store.Tx) error {
+		return tx.PutOff(ctx, unified.Applications, id, kind, delay)
+	})
+}
+
+// TestPutOffAndDropWork: a list that fails waits by itself, and counts its own failures alone.
 func TestPutOffAndDropWork(t *testing.T) {
 	t.Parallel()
 	db := storetest.New(t)
@@ -211,20 +224,26 @@ func TestPutOffAndDropWork(t *testing.T) {
 	l := running(t, db, c.ID, stream)
 	commitParents(t, db, l, store.Parent{RemoteID: "a"}, store.Parent{RemoteID: "b"})
 	for range 5 {
-		commit(t, db, l, func(ctx context.Context, tx *store.Tx) error {
-			return tx.PutOff(ctx, unified.Applications, "a", time.Hour)
-		})
+		putOff(t, db, l, "a", kindB, time.Hour)
 	}
-	if got := next(t, db, c.ID, allKinds); got != "b/7" {
-		t.Errorf("work after PutOff of a: %s; want b/7", got)
+	putOff(t, db, l, "a", kindC, -time.Second)
+	putOff(t, db, l, "b", kindA, 2*time.Hour)
+	if got := next(t, db, c.ID, allKinds); got != "a/5 b/6" && got != "b/6 a/5" {
+		t.Errorf("work after PutOff of a/2 and b/1: %s; want a/5 and b/6", got)
+	}
+	if got := next(t, db, c.ID, kindB); got != "b/2" {
+		t.Errorf("work of the list that is put off for a: %s; want b/2", got)
+	}
+	work, err := db.Store.NextWork(t.Context(), c.ID, unified.Applications, kindC, []string{"b"}, 9)
+	if err != nil || len(work) != 1 || work[0].PutOff[kindB].Attempts != 5 || work[0].PutOff[kindC].Attempts != 1 || work[0].PutOff[kindA].Attempts != 0 {
+		t.Errorf("NextWork = %+v, %v; want a, whose lists failed 0, 5 and 1 times", work, err)
 	}
 	left, err := db.Store.WorkLeft(t.Context(), c.ID, unified.Applications, allKinds)
-	if err != nil || left.Ready != 1 || left.Later != 1 || left.Stalled != 1 || left.Calls != 6 || left.NextIn == nil || *left.NextIn < 50*time.Minute {
-		t.Errorf("WorkLeft = %+v, %v; want 1 ready, 1 in an hour that has stalled, 6 calls", left, err)
+	if err != nil || left.Ready != 2 || left.Later != 2 || left.Calls != 6 || left.NextIn == nil || *left.NextIn < 50*time.Minute || *left.NextIn > time.Hour {
+		t.Errorf("WorkLeft = %+v, %v; want 2 ready, 2 of which some are put off, the first for an hour, 6 calls", left, err)
 	}
-	db.Exec("UPDATE parents SET not_before = now() - interval '1 s' WHERE remote_id = 'a'")
-	if got := next(t, db, c.ID, kindA); got != "a/1 b/1" && got != "b/1 a/1" {
-		t.Errorf("work after the delay: %s; want a/1 and b/1", got)
+	if left, err := db.Store.WorkLeft(t.Context(), c.ID, unified.Applications, kindC); err != nil || left.Ready != 2 || left.Later != 0 || left.NextIn != nil || left.Calls != 2 {
+		t.Errorf("WorkLeft of a list that is put off for none = %+v, %v; want 2 ready, none later, 2 calls", left, err)
 	}
 	for _, tc := range []struct {
 		drop int
@@ -234,6 +253,9 @@ func TestPutOffAndDropWork(t *testing.T) {
 		if left, err := db.Store.WorkLeft(t.Context(), c.ID, unified.Applications, allKinds); err != nil || left.Calls != tc.want {
 			t.Errorf("WorkLeft after DropWork(%d) = %+v, %v; want %d calls", tc.drop, left, err, tc.want)
 		}
+	}
+	if got := storetest.Value[int](db, "SELECT count(*)::int FROM parents WHERE put_off IS NOT NULL"); got != 0 {
+		t.Errorf("%d parents remember failures of lists that were dropped", got)
 	}
 }
 

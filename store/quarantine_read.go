@@ -76,7 +76,7 @@ func (s *Store) PutDownQuarantined(ctx context.Context, q QuarantinedRecord, r R
 		if parent == "" {
 			parent = q.Key
 		}
-		tag, err := tx.Exec(ctx, `UPDATE parents SET pending = pending | $4, pending_rev = pending_rev + 1, lane = $5, attempts = 0, not_before = NULL
+		tag, err := tx.Exec(ctx, `UPDATE parents SET pending = pending | $4, pending_rev = pending_rev + 1, lane = $5, put_off = NULL
 WHERE connector_id = $1 AND scope = $2 AND remote_id = $3 AND deleted_at IS NULL`, q.ConnectorID, string(r.Of), parent, r.Kinds, r.Lane)
 		if err != nil {
 			return err

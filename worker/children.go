@@ -13,7 +13,7 @@ import (
 const (
 	// recently is how long after an interview its feedback is read on every run: edits move no clock.
 	recently = 14 * 24 * time.Hour
-	// maxAttempts is how often the children of one parent are tried before they are set aside.
+	// maxAttempts is how often one list of a parent's children is tried before it is set aside.
 	maxAttempts = 8
 	// probes is how many refusals, without one success, make a list forbidden.
 	probes = 3
@@ -192,6 +192,9 @@ type job struct {
 	whole bool // all lists of the parent that are on are being read
 }
 
+// attempt counts from 1 since the list was last read.
+func (j job) attempt() int { return j.work.PutOff[j.kind.bit].Attempts + 1 }
+
 // result is a job done: a list read, or why it could not be.
 type result struct {
 	job
@@ -261,7 +264,7 @@ func (r *childRun) verdict(res result) error {
 			r.flags.Forbidden |= bit
 		}
 	case lever.VerdictTransient, lever.VerdictMalformed:
-		r.log.Warn("child list put off", "kind", res.kind.name, "parent", res.work.RemoteID, "attempt", res.work.Attempts+1, "error", res.err)
+		r.log.Warn("child list put off", "kind", res.kind.name, "parent", res.work.RemoteID, "attempt", res.attempt(), "error", res.err)
 	case lever.VerdictThrottled:
 		return &yield{after: lever.RetryAfter(res.err), reason: res.err.Error()}
 	default:

@@ -112,8 +112,8 @@ func (r *childRun) writeProgress(ctx context.Context, tx *store.Tx, group []resu
 	var order []string
 	for _, res := range group {
 		failed := res.err != nil && (lever.Classify(res.err) == lever.VerdictTransient || lever.Classify(res.err) == lever.VerdictMalformed)
-		if failed && res.work.Attempts+1 < maxAttempts {
-			if err := tx.PutOff(ctx, r.of, res.work.RemoteID, backoff(res.work.Attempts+1)); err != nil {
+		if failed && res.attempt() < maxAttempts {
+			if err := tx.PutOff(ctx, r.of, res.work.RemoteID, res.kind.bit, backoff(res.attempt())); err != nil {
 				return err
 			}
 			continue

@@ -100,7 +100,7 @@ func (p *pipeline) done(parent string) {
 
 // fetch reads one list. Where Lever does not know it, it asks for the parent: is that gone too?
 func (p *pipeline) fetch(ctx context.Context, j job) (res result) {
-	ctx = withScope(lever.WithLane(withAttempt(ctx, j.work.Attempts+1), lever.Lane(j.work.Lane)), j.kind.scope)
+	ctx = withScope(lever.WithLane(withAttempt(ctx, j.attempt()), lever.Lane(j.work.Lane)), j.kind.scope)
 	rec := p.rec.fork()
 	ctx = withRecorder(ctx, rec)
 	res.job = j
