@@ -16,7 +16,13 @@ const (
 	keepDeliveries = 24 * time.Hour
 	// replacedFor is how long a signing token that was replaced still counts: what it has signed may be on its way.
 	replacedFor = 10 * time.Minute
+	// webhooksAnHour is how many deliveries of a connector are kept of an hour, and with them what they hint at; some more, because
+	// they are counted every 5 s. A day's are some 24 MB.
+	webhooksAnHour = 10_000
 )
+
+// ErrCrowded means that a connector got as many webhooks within an hour as are kept: this one was not.
+var ErrCrowded = errors.New("store: the connector got as many webhooks within the hour as are kept")
 
 // Webhooks says that a connector takes Lever's webhooks.
 type Webhooks struct {
@@ -183,28 +189,33 @@ WHERE w.path_hash = $1`, hashSecret(secret))
 }
 
 // TakeWebhook notes a genuine delivery, known by its token, and with it what it hints at: both or none. It reports whether
-// this is the first time. ErrNotFound: the connector takes none any more.
+// this is the first time. ErrNotFound: the connector takes none any more; ErrCrowded: it was not kept.
 func (s *Store) TakeWebhook(ctx context.Context, connector uuid.UUID, token string, h *Hint) (first bool, err error) {
+	crowded := false
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `SELECT FROM webhooks WHERE connector_id = $1 FOR KEY SHARE`, connector)
-		if err != nil {
+		// Seldom: in a storm the row must be free for whoever claims it.
+		if _, err := tx.Exec(ctx, `UPDATE webhooks SET received_at = now(),
+    crowded = (SELECT count(*) >= $2 FROM webhook_deliveries WHERE connector_id = $1 AND received_at > now() - interval '1 hour')
+WHERE connector_id = $1 AND coalesce(received_at, '-infinity') < now() - interval '5 seconds'`, connector, webhooksAnHour); err != nil {
 			return err
 		}
-		if tag.RowsAffected() == 0 {
+		err := tx.QueryRow(ctx, `SELECT crowded FROM webhooks WHERE connector_id = $1 FOR KEY SHARE`, connector).Scan(&crowded)
+		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrNotFound
 		}
-		// Seldom: in a storm the row must be free for whoever claims it.
-		if _, err := tx.Exec(ctx, `UPDATE webhooks SET received_at = now() WHERE connector_id = $1 AND coalesce(received_at, '-infinity') < now() - interval '5 seconds'`,
-			connector); err != nil {
+		if err != nil || crowded {
 			return err
 		}
-		tag, err = tx.Exec(ctx, `INSERT INTO webhook_deliveries (connector_id, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING`, connector, hashSecret(token))
+		tag, err := tx.Exec(ctx, `INSERT INTO webhook_deliveries (connector_id, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING`, connector, hashSecret(token))
 		if first = tag.RowsAffected() > 0; err != nil || !first || h == nil {
 			return err
 		}
 		return s.putHint(ctx, tx, connector, *h)
 	})
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	switch {
+	case err == nil && crowded:
+		err = ErrCrowded
+	case err != nil && !errors.Is(err, ErrNotFound):
 		err = fmt.Errorf("store: take webhook: %w", err)
 	}
 	return first, err

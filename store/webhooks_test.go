@@ -147,3 +147,36 @@ func TestHintsAreClaimedOnce(t *testing.T) {
 		t.Errorf("a connector with a hint was claimed %d times, want once", n)
 	}
 }
+
+// TestAWebhookTooManyIsNotKept: whoever holds a signing token adds so many rows an hour, and no more, whether they name
+// anything or not. What comes an hour later is kept again.
+func TestAWebhookTooManyIsNotKept(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c, other := linked(t, db), linked(t, db)
+	hooked(t, db, c.ID)
+	hooked(t, db, other.ID)
+	db.Exec(`INSERT INTO webhook_deliveries (connector_id, hash) SELECT $1, int4send(n) FROM generate_series(1, 9999) n`, c.ID)
+	count := func() int {
+		return storetest.Value[int](db, `SELECT count(*)::int FROM webhook_deliveries WHERE connector_id = $1`, c.ID)
+	}
+	later := func() { // the deliveries are counted again
+		db.Exec(`UPDATE webhooks SET received_at = now() - interval '1 minute'`)
+	}
+	later()
+	for _, h := range []*store.Hint{nil, {Kind: store.HintOpportunity, RemoteID: "another"}} {
+		if _, err := db.Store.TakeWebhook(t.Context(), c.ID, "one too many", h); !errors.Is(err, store.ErrCrowded) {
+			t.Errorf("TakeWebhook after 10,000 = %v; want ErrCrowded", err)
+		}
+	}
+	if hints, err := db.Store.Hints(t.Context(), c.ID, 10); err != nil || len(hints) != 1 || count() != 10_000 {
+		t.Errorf("%d deliveries and %d hints, %v; want 10,000 and the one from before", count(), len(hints), err)
+	}
+	if w, err := db.Store.Webhooks(t.Context(), c.ID); err != nil || time.Since(*w.ReceivedAt) > 30*time.Second {
+		t.Errorf("received at %v, %v; want just now: genuine they were", w.ReceivedAt, err)
+	}
+	hinted(t, db, other.ID, "of another connector", store.Hint{Kind: store.HintOpportunity, RemoteID: "another"})
+	db.Exec(`UPDATE webhook_deliveries SET received_at = received_at - interval '1 hour'`)
+	later()
+	hinted(t, db, c.ID, "an hour later", store.Hint{Kind: store.HintOpportunity, RemoteID: "another"})
+}

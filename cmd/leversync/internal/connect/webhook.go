@@ -35,6 +35,7 @@ const (
 	WebhookTaken     = "taken"         // it was noted what it hints at
 	WebhookEmpty     = "empty"         // genuine, and about nothing that is synced: Lever's test is
 	WebhookRepeated  = "repeated"      // it was taken before
+	WebhookDropped   = "dropped"       // genuine, and one too many within the hour: the next sync finds what it tells of
 	WebhookUnknown   = "unknown"       // nobody has this path
 	WebhookUnsigned  = "bad_signature" // not signed with a token of the connector's
 	WebhookUntimely  = "untimely"      // too old, or from the future
@@ -44,11 +45,11 @@ const (
 )
 
 // WebhookResults are all of them.
-var WebhookResults = []string{WebhookTaken, WebhookEmpty, WebhookRepeated, WebhookUnknown, WebhookUnsigned, WebhookUntimely, WebhookMalformed, WebhookTooLarge, WebhookFailed}
+var WebhookResults = []string{WebhookTaken, WebhookEmpty, WebhookRepeated, WebhookDropped, WebhookUnknown, WebhookUnsigned, WebhookUntimely, WebhookMalformed, WebhookTooLarge, WebhookFailed}
 
 // webhookStatus is what a result is answered with. Any 2xx tells Lever that it need not try again.
 var webhookStatus = map[string]int{
-	WebhookTaken: http.StatusOK, WebhookEmpty: http.StatusOK, WebhookRepeated: http.StatusOK, WebhookUnknown: http.StatusNotFound,
+	WebhookTaken: http.StatusOK, WebhookEmpty: http.StatusOK, WebhookRepeated: http.StatusOK, WebhookDropped: http.StatusOK, WebhookUnknown: http.StatusNotFound,
 	WebhookUnsigned: http.StatusUnauthorized, WebhookUntimely: http.StatusBadRequest, WebhookMalformed: http.StatusBadRequest,
 	WebhookTooLarge: http.StatusRequestEntityTooLarge, WebhookFailed: http.StatusServiceUnavailable,
 }
@@ -178,6 +179,8 @@ func (h *Handler) takeWebhook(w http.ResponseWriter, r *http.Request) (result st
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return WebhookUnknown
+	case errors.Is(err, store.ErrCrowded):
+		return WebhookDropped
 	case err != nil:
 		h.log.WarnContext(ctx, "webhook not taken", "connector_id", to.Connector, "error", err)
 		return WebhookFailed
