@@ -104,7 +104,7 @@ func (s *Store) lineage(ctx context.Context, tx pgx.Tx, p found) (Lineage, error
 	if err := tx.QueryRow(ctx, fmt.Sprintf(`SELECT created_at, parent FROM %s WHERE connector_id = $1 AND id = $2`, l.Scope.Table()), p.ConnectorID, p.ID).Scan(&l.CreatedAt, &l.Parent); err != nil {
 		return l, err
 	}
-	if err := tx.QueryRow(ctx, rawGoneSQL(l.Scope), p.ConnectorID, p.ID, HashRaw(nil)).Scan(&l.RawGone); err != nil {
+	if l.RawGone, err = rawGone(ctx, tx, l.Scope, p); err != nil {
 		return l, err
 	}
 	if err := s.lineageWork(ctx, tx, &l); err != nil {
@@ -124,17 +124,23 @@ WHERE connector_id = $1 AND scope = $2 AND key = $3`, p.ConnectorID, p.Scope, qu
 	return l, err
 }
 
-// rawGoneSQL tells whether retention has let go of a body of a record's: its hash is still there, or of an opportunity the rest.
-func rawGoneSQL(sc unified.Scope) string {
-	const rest = `SELECT EXISTS (SELECT FROM %[1]s t JOIN parents p ON p.connector_id = t.connector_id AND p.scope = 'applications' AND %[2]s
-WHERE t.connector_id = $1 AND t.id = $2 AND $3::bytea IS NOT NULL AND p.raw IS NULL AND p.rest IS NOT NULL)`
-	switch sc {
-	case unified.Applications:
-		return fmt.Sprintf(rest, sc.Table(), "p.remote_id = t.remote_id")
-	case unified.Candidates:
-		return fmt.Sprintf(rest, sc.Table(), "p.person = t.remote_id AND p.deleted_at IS NULL")
+// rawGone tells whether retention has let go of a body of a record's: its hash is still there, or of an opportunity the rest.
+func rawGone(ctx context.Context, tx pgx.Tx, sc unified.Scope, p found) (gone bool, err error) {
+	sql := `SELECT raw IS NULL AND coalesce(raw_hash <> $3, false) FROM %s WHERE connector_id = $1 AND id = $2`
+	args := []any{p.ConnectorID, p.ID, HashRaw(nil)}
+	if of, ok := parentsOf[sc]; ok {
+		sql = `SELECT EXISTS (SELECT FROM %s t JOIN parents p ON p.connector_id = t.connector_id AND p.scope = 'applications' AND ` + of + `
+WHERE t.connector_id = $1 AND t.id = $2 AND p.raw IS NULL AND p.rest IS NOT NULL)`
+		args = args[:2]
 	}
-	return fmt.Sprintf(`SELECT raw IS NULL AND coalesce(raw_hash <> $3, false) FROM %s WHERE connector_id = $1 AND id = $2`, sc.Table())
+	err = tx.QueryRow(ctx, fmt.Sprintf(sql, sc.Table()), args...).Scan(&gone)
+	return gone, err
+}
+
+// parentsOf are the opportunities p whose bodies a record t is made of, where they are not its own.
+var parentsOf = map[unified.Scope]string{
+	unified.Applications: "p.remote_id = t.remote_id",
+	unified.Candidates:   "p.person = t.remote_id AND p.deleted_at IS NULL",
 }
 
 // lineageWork finds the runs and calls. A transaction's time is its start, and a page is written after it was read: the run
