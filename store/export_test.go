@@ -127,3 +127,30 @@ func MaintainCallsAt(ctx context.Context, s *Store, at time.Time, keep time.Dura
 func ResealsPurpose(purpose string) bool {
 	return slices.ContainsFunc(sealedColumns, func(c sealedColumn) bool { return c.purpose == purpose })
 }
+
+// MigrateTo applies the migrations up to a version, as Migrate does.
+func MigrateTo(ctx context.Context, url string, version int64) ([]int64, error) {
+	db, p, err := provider(url)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS leversync"); err != nil {
+		return nil, err
+	}
+	return up(ctx, p, version)
+}
+
+// Migrations are the migrations' texts, by file name.
+func Migrations() (map[string]string, error) {
+	files, err := migrations.ReadDir("migrations")
+	out := map[string]string{}
+	for _, f := range files {
+		b, rerr := migrations.ReadFile("migrations/" + f.Name())
+		if rerr != nil {
+			return nil, rerr
+		}
+		out[f.Name()] = string(b)
+	}
+	return out, err
+}
