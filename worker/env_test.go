@@ -76,7 +76,7 @@ func bareEnv(t testing.TB, cfg levertest.Config) *env {
 
 func bareEnvOn(t testing.TB, db *storetest.DB, cfg levertest.Config) *env {
 	t.Helper()
-	e := &env{t: t, db: db, redis: storetest.NewRedis(t), lever: levertest.New(cfg)}
+	e := &env{t: t, db: db, lever: levertest.New(cfg)}
 	t.Cleanup(e.lever.Close)
 	url, stop, err := levertest.Serve("127.0.0.1:0", e.lever)
 	if err != nil {
@@ -84,15 +84,22 @@ func bareEnvOn(t testing.TB, db *storetest.DB, cfg levertest.Config) *env {
 	}
 	t.Cleanup(stop)
 	e.url = url + "/v1"
-	opt, err := redis.ParseURL(e.redis.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.rdb = redis.NewClient(opt)
-	t.Cleanup(func() { _ = e.rdb.Close() })
-	e.queue = task.NewQueue(e.rdb)
+	e.ownRedis()
 	e.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel(slog.LevelError)}))
 	return e
+}
+
+// ownRedis gives the env a Redis that nobody else has.
+func (e *env) ownRedis() {
+	e.t.Helper()
+	e.redis = storetest.NewRedis(e.t)
+	opt, err := redis.ParseURL(e.redis.URL)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	rdb := redis.NewClient(opt)
+	e.t.Cleanup(func() { _ = rdb.Close() })
+	e.rdb, e.queue = rdb, task.NewQueue(rdb)
 }
 
 // cutInto is the number of windows that LEVERSYNC_TEST_WINDOWS forces upon every traversal of the opportunities; 0: none.
