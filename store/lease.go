@@ -71,24 +71,18 @@ var (
 // Acquire takes the lease of a stream and raises its fence. At most limit leases of one connector are held
 // at a time. A lease that ran out, instead of having been released, marks the run under way as interrupted.
 func (s *Store) Acquire(ctx context.Context, connector uuid.UUID, stream, owner string, limit int) (Lease, Stream, error) {
-	var st Stream
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		// One at a time for each connector: two that count at once would both find room for one more.
-		if _, err := tx.Exec(ctx, `SELECT FROM connectors WHERE id = $1 FOR NO KEY UPDATE`, connector); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `INSERT INTO streams (connector_id, stream) VALUES ($1, $2) ON CONFLICT DO NOTHING`, connector, stream); err != nil {
-			return err
-		}
-		var err error
-		st, err = one[Stream](ctx, tx, `UPDATE streams SET fence = fence + 1, lease_owner = $3, lease_until = now() + $4, wake_at = NULL,
+	var taken []Stream
+	b := &pgx.Batch{} // one round trip, and one transaction
+	// One at a time for each connector: two that count at once would both find room for one more.
+	b.Queue(`SELECT FROM connectors WHERE id = $1 FOR NO KEY UPDATE`, wireID(connector))
+	b.Queue(`INSERT INTO streams (connector_id, stream) VALUES ($1, $2) ON CONFLICT DO NOTHING`, wireID(connector), stream)
+	queue(b, &taken, `UPDATE streams SET fence = fence + 1, lease_owner = $3, lease_until = now() + $4, wake_at = NULL,
     interrupted = interrupted OR (run_id IS NOT NULL AND lease_until IS NOT NULL)
 WHERE connector_id = $1 AND stream = $2 AND (lease_until IS NULL OR lease_until < now())
   AND (SELECT count(*) FROM streams o WHERE o.connector_id = $1 AND o.lease_until > now()) < $5
-RETURNING `+streamColumns, connector, stream, owner, s.leaseFor, limit)
-		return err
-	})
-	if errors.Is(err, ErrNotFound) {
+RETURNING `+streamColumns, wireID(connector), stream, owner, s.leaseFor, limit)
+	err := s.pool.SendBatch(ctx, b).Close()
+	if err == nil && len(taken) == 0 {
 		cur, err := s.Stream(ctx, connector, stream)
 		if err != nil {
 			return Lease{}, Stream{}, err
@@ -101,6 +95,7 @@ RETURNING `+streamColumns, connector, stream, owner, s.leaseFor, limit)
 	if err != nil {
 		return Lease{}, Stream{}, err
 	}
+	st := taken[0]
 	l := Lease{Connector: connector, Stream: stream, Owner: owner, Fence: st.Fence}
 	if st.RunID != nil {
 		l.RunID = *st.RunID

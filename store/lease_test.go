@@ -10,6 +10,7 @@ import (
 
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/storetest"
+	"github.com/leversync/leversync/store/unified"
 )
 
 func TestAcquire(t *testing.T) {
@@ -59,6 +60,27 @@ func TestStreamOfNothing(t *testing.T) {
 	st, err := db.Store.Stream(t.Context(), linked(t, db).ID, "never ran")
 	if err != nil || st.Now.IsZero() || st.Fence != 0 || st.Held || st.RunID != nil || st.Interrupted {
 		t.Errorf("Stream of one that never ran = %+v, %v; want all zero but Now", st, err)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c := linked(t, db)
+	held(t, db, c.ID, "held")
+	held(t, db, linked(t, db).ID, "another connector's")
+	db.Exec(`UPDATE connector_scopes SET requested_at = NULL WHERE connector_id = $1`, c.ID)
+	due, err := db.Store.Request(t.Context(), c.ID, []unified.Scope{unified.Tags, unified.Offers}, time.Time{})
+	if err != nil {
+		t.Fatalf("Request: %v", err)
+	}
+	db.Exec(`UPDATE connector_scopes SET enabled = false WHERE connector_id = $1 AND scope = 'offers'`, c.ID)
+	p, err := db.Store.Progress(t.Context(), c.ID, []string{"held", "another connector's", "never ran"})
+	if err != nil || len(p.Streams) != 1 || !p.Streams["held"].Held || p.Streams["held"].Fence != 1 {
+		t.Errorf("Progress = streams %+v, %v; want one, which is held under fence 1", p.Streams, err)
+	}
+	if len(p.Asked) != 1 || !p.Asked[unified.Tags].Equal(due) {
+		t.Errorf("Progress = asked %v; want tags alone, since %v", p.Asked, due)
 	}
 }
 

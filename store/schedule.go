@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/leversync/leversync/store/unified"
 )
@@ -143,6 +144,55 @@ func (s *Store) EnabledScopes(ctx context.Context, connector uuid.UUID) (map[uni
 		}
 	}
 	return m, err
+}
+
+// Switched is a connector with the scopes that are on, or ErrNotFound.
+func (s *Store) Switched(ctx context.Context, id uuid.UUID) (Connector, map[unified.Scope]bool, error) {
+	type row struct {
+		Connector
+		Scopes []string
+	}
+	r, err := one[row](ctx, s.pool, `SELECT `+connectorColumns+`, ARRAY(SELECT s.scope FROM connector_scopes s WHERE s.connector_id = c.id AND s.enabled) AS scopes
+FROM connectors c WHERE id = $1`, id)
+	on := make(map[unified.Scope]bool, len(r.Scopes))
+	for _, sc := range r.Scopes {
+		on[unified.Scope(sc)] = true
+	}
+	return r.Connector, on, err
+}
+
+// Progress is how far streams of a connector are, and what is still asked of it.
+type Progress struct {
+	Streams map[string]Stream           // one that never ran is all zero
+	Asked   map[unified.Scope]time.Time // of the scopes that are on, those that are to be brought up to date, and since when
+}
+
+// Progress looks at some streams, and then at what is asked, in one round trip.
+func (s *Store) Progress(ctx context.Context, connector uuid.UUID, streams []string) (Progress, error) {
+	type stream struct {
+		Name string
+		Stream
+	}
+	type asked struct {
+		Scope string
+		Since time.Time
+	}
+	var found []stream
+	var open []asked
+	b := &pgx.Batch{}
+	queue(b, &found, `SELECT stream AS name, `+streamColumns+` FROM streams WHERE connector_id = $1 AND stream = ANY($2)`, wireID(connector), streams)
+	queue(b, &open, `SELECT scope, requested_at AS since FROM connector_scopes WHERE connector_id = $1 AND enabled AND requested_at IS NOT NULL`, wireID(connector))
+	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
+		return Progress{}, err
+	}
+	p := Progress{Streams: make(map[string]Stream, len(found)), Asked: make(map[unified.Scope]time.Time, len(open))}
+	for _, st := range found {
+		p.Streams[st.Name] = st.Stream
+	}
+	for _, a := range open {
+		p.Asked[unified.Scope(a.Scope)] = a.Since
+	}
+	return p, nil
 }
 
 // Runs lists a connector's runs, newest first.

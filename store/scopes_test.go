@@ -31,6 +31,12 @@ func TestChangeScopes(t *testing.T) {
 	if got := set(false); got.Enabled || got.Fresh {
 		t.Errorf("ChangeScopes off: %+v; want it off", got)
 	}
+	if got, on, err := db.Store.Switched(t.Context(), c.ID); err != nil || got.ID != c.ID || on[unified.Tags] || !on[unified.Offers] {
+		t.Errorf("Switched = connector %s, scopes %v, %v; want %s, with offers and without tags", got.ID, on, err, c.ID)
+	}
+	if _, _, err := db.Store.Switched(t.Context(), uuid.New()); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Switched of no connector = %v; want ErrNotFound", err)
+	}
 	if on, err := db.Store.EnabledScopes(t.Context(), c.ID); err != nil || on[unified.Tags] || !on[unified.Offers] {
 		t.Errorf("ChangeScopes off: enabled %v, %v; want all but tags", on, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -33,14 +34,10 @@ func (w *Worker) sync(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return skip("%v", err)
 	}
-	c, err := w.store.Connector(ctx, p.ConnectorID)
+	c, enabled, err := w.store.Switched(ctx, p.ConnectorID)
 	if errors.Is(err, store.ErrNotFound) {
 		return skip("no connector %s: `leversync connector list` shows those there are", p.ConnectorID)
 	}
-	if err != nil {
-		return err
-	}
-	enabled, err := w.store.EnabledScopes(ctx, c.ID)
 	if err != nil {
 		return err
 	}
@@ -102,18 +99,29 @@ func (w *Worker) fanOut(ctx context.Context, c store.Connector, scopes []unified
 // advance brings the scope's stream up to date, after those that it needs.
 func (w *Worker) advance(ctx context.Context, c store.Connector, sc unified.Scope, due time.Time) error {
 	st := streamOf[sc]
-	if wait, err := w.firstOthers(ctx, c, st); wait || err != nil {
+	names := StreamsOf([]unified.Scope{sc})
+	p, err := w.store.Progress(ctx, c.ID, slices.Concat(names, st.yields))
+	if err != nil || st.waits(p) {
 		return err // the end of what is to come first wakes the scope
 	}
-	for _, name := range StreamsOf([]unified.Scope{sc}) {
-		state, err := w.store.Stream(ctx, c.ID, name)
-		if err != nil {
-			return err
+	ran := false
+	for _, name := range names {
+		if ran { // that took its time: others went on as well
+			if p, err = w.store.Progress(ctx, c.ID, names); err != nil {
+				return err
+			}
 		}
-		if !served(state, due) {
-			err = w.run(ctx, c, streams[name], sc, due)
-		} else if state.LastStartedAt == nil || state.LastStartedAt.Before(due) {
-			err = errEnded // it was tried since, in vain
+		state, err := p.Streams[name], error(nil)
+		switch {
+		case served(state, due):
+			ran = false
+			if state.LastStartedAt == nil || state.LastStartedAt.Before(due) {
+				err = errEnded // it was tried since, in vain
+			}
+		case state.Held:
+			err = store.ErrHeld // without asking for the lease: who asks waits for the transaction under way
+		default:
+			ran, err = true, w.run(ctx, c, streams[name], sc, due)
 		}
 		var y *yield
 		switch {
@@ -301,19 +309,28 @@ func (s *slice) begin(ctx context.Context) error {
 
 // wakeWaiters makes tasks for scopes whose own found this stream held, and ended.
 func (w *Worker) wakeWaiters(ctx context.Context, c store.Connector, st *stream) {
-	scopes, err := w.store.Scopes(ctx, c.ID)
+	waiters := st.waiters()
+	if len(waiters) == 0 {
+		return
+	}
+	p, err := w.store.Progress(ctx, c.ID, slices.Collect(maps.Keys(streams)))
 	if err != nil {
 		return // the reconciler will
 	}
-	for _, d := range st.waiters() {
-		for _, sc := range scopes {
-			if slices.Contains(d.scopes, unified.Scope(sc.Scope)) && sc.Enabled && sc.RequestedAt != nil {
-				err := w.queue.Enqueue(ctx, task.Sync{ConnectorID: c.ID, Scope: sc.Scope, DueAt: sc.RequestedAt}, task.Options{})
-				if err != nil {
-					w.log.WarnContext(ctx, "not enqueued", "connector_id", c.ID, "scope", sc.Scope, "error", err)
-				}
-				break // the first of its scopes brings the others along
+	for _, d := range waiters {
+		if d.waits(p) {
+			continue // for another one still, whose end wakes it
+		}
+		for _, sc := range d.scopes {
+			since, asked := p.Asked[sc]
+			if !asked {
+				continue
 			}
+			err := w.queue.Enqueue(ctx, task.Sync{ConnectorID: c.ID, Scope: string(sc), DueAt: &since}, task.Options{})
+			if err != nil {
+				w.log.WarnContext(ctx, "not enqueued", "connector_id", c.ID, "scope", sc, "error", err)
+			}
+			break // the first of its scopes brings the others along
 		}
 	}
 }

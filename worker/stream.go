@@ -105,31 +105,15 @@ func StreamsOf(scopes []unified.Scope) []string {
 	return out
 }
 
-// firstOthers reports whether st, which never ran, has to wait for the first traversal of a stream that it yields to.
-func (w *Worker) firstOthers(ctx context.Context, c store.Connector, st *stream) (bool, error) {
-	if len(st.yields) == 0 {
-		return false, nil
+// waits reports whether s, which never ran, has to wait for the first traversal of a stream that it yields to.
+func (s *stream) waits(p store.Progress) bool {
+	if p.Streams[s.name].LastTriedAt != nil {
+		return false
 	}
-	if own, err := w.store.Stream(ctx, c.ID, st.name); err != nil || own.LastTriedAt != nil {
-		return false, err
-	}
-	for _, name := range st.yields {
-		state, err := w.store.Stream(ctx, c.ID, name)
-		if err != nil {
-			return false, err
-		}
-		if state.LastTriedAt != nil {
-			continue
-		}
-		list, err := w.store.Scopes(ctx, c.ID)
-		if err != nil {
-			return false, err
-		}
-		for _, s := range list {
-			if s.Enabled && s.RequestedAt != nil && slices.Contains(streams[name].scopes, unified.Scope(s.Scope)) {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
+	return slices.ContainsFunc(s.yields, func(name string) bool {
+		return p.Streams[name].LastTriedAt == nil && slices.ContainsFunc(streams[name].scopes, func(sc unified.Scope) bool {
+			_, asked := p.Asked[sc]
+			return asked
+		})
+	})
 }
