@@ -1,7 +1,8 @@
 # Everything here runs without a terminal, asks nothing, and needs no variable set.
 #
 # Variables: VERSION (what `leversync version` prints), BIN (what build makes), DEMO_FLAGS and KEEP=1 (for demo),
-# TEST_FLAGS and PKG (for test, such as TEST_FLAGS='-run TestClaim' PKG=./store), FUZZTIME (for fuzz).
+# TEST_FLAGS and PKG (for test, such as TEST_FLAGS='-run TestClaim' PKG=./store), FUZZTIME (for fuzz),
+# SOAK (for soak), COUNT (for flakes).
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -19,13 +20,15 @@ PKG         ?= ./...
 TEST_FLAGS  ?=
 DEMO_FLAGS  ?=
 FUZZTIME    ?= 30s
+SOAK        ?= 30m
+COUNT       ?= 20
 
 # KEEP=1 leaves the demo up until it is interrupted.
 ifneq ($(filter-out 0 no false,$(KEEP)),)
 DEMO_FLAGS  += --keep
 endif
 
-.PHONY: help build test bench bench-compare fuzz nemesis mutants demo lint deploy-lint vuln fmt clean secrets sbom screenshots
+.PHONY: help build test bench bench-compare fuzz nemesis soak flakes mutants demo lint deploy-lint vuln fmt clean secrets sbom screenshots
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-13s %s\n' "$$name" "$$does"; done
@@ -46,6 +49,12 @@ nemesis: ## kill, freeze, cut off, flush, and lie to it for a quarter of an hour
 	LEVERSYNC_NEMESIS=1 deploy/services.sh run --fast -- $(GO) test ./worker ./store -count=1 -timeout 60m -parallel 4 -v \
 		-run '^(TestNemesis.*|TestACrash.*|TestARevoked.*|TestKilledWorkers.*|TestAFrozenWorker.*|TestAFlushedRedis.*|TestARedisThat.*|TestCutConnections.*|TestAPostgresThat.*|TestInterrupted.*|TestARest.*|TestAFullDisk.*|TestAKilled.*|TestAFrozenAPI.*|TestLeversClock.*|TestAProcessClock.*|TestAStorm.*|TestAPromoted.*|TestSIGTERM.*|TestASyncSurvives.*|TestResealWhile.*)$$' \
 		| grep -vE '^(=== |time=| +[a-z_]+_test.go:[0-9]+: (services|Lever|hour))'
+
+soak: ## let things go wrong for SOAK (30m), and see that nothing grows (LEVERSYNC_NEMESIS_SEED=1 repeats)
+	LEVERSYNC_SOAK=$(SOAK) deploy/services.sh run --fast -- $(GO) test ./worker -count=1 -timeout 48h -v -run '^TestSoak$$' | grep -vE '^(=== |time=)'
+
+flakes: ## run the tests of PKG (all of them: hours) COUNT (20) times in new orders, and count what fails
+	PKG='$(PKG)' COUNT=$(COUNT) TEST_FLAGS='$(TEST_FLAGS)' BROWSER=1 .ci/flakes
 
 bench: ## measure it beside its limits: a table, and JSON in BENCH_OUT (STEPS='Budget List' for some)
 	@deploy/services.sh run --test -- $(GO) run ./cmd/leversync/internal/bench run $(STEPS)

@@ -163,9 +163,13 @@ type child struct {
 // audit. It is killed when the test ends.
 func (e *env) spawn(name string, lease time.Duration, env ...string) *child {
 	e.t.Helper()
-	return spawn(e.t, name, append([]string{childLeaseEnv + "=" + lease.String(),
-		"DATABASE_URL=" + e.database() + "&" + url.QueryEscape(workerSetting) + "=" + name, "REDIS_URL=" + cmp.Or(e.rdURL, e.redis.URL), "LEVER_API_URL=" + e.url,
-		"LEVERSYNC_ENCRYPTION_KEY=" + storetest.EncryptionKey}, env...)...)
+	return spawn(e.t, name, append(append(e.services(name), childLeaseEnv+"="+lease.String()), env...)...)
+}
+
+// services are the variables that tell a process of that name where everything is.
+func (e *env) services(name string) []string {
+	return []string{"DATABASE_URL=" + e.database() + "&" + url.QueryEscape(workerSetting) + "=" + name, "REDIS_URL=" + cmp.Or(e.rdURL, e.redis.URL), "LEVER_API_URL=" + e.url,
+		"LEVERSYNC_ENCRYPTION_KEY=" + storetest.EncryptionKey}
 }
 
 // spawn starts this program once more, and waits until it says that it is ready. It is killed when the test ends.
@@ -302,6 +306,8 @@ type crew struct {
 	made  int
 	alive map[int]*child
 	env   []string // of those that are hired
+
+	program string // the shipped binary: its `serve` is hired, with the lease of life; "": this program
 }
 
 // crew starts n worker processes.
@@ -317,7 +323,13 @@ func (e *env) crew(n int, lease time.Duration) *crew {
 func (c *crew) hire() *child {
 	c.e.t.Helper()
 	c.made++
-	w := c.e.spawn(fmt.Sprintf("w%d", c.made), c.lease, c.env...)
+	name := fmt.Sprintf("w%d", c.made)
+	var w *child
+	if c.program != "" {
+		w = c.e.serve(c.program, name)
+	} else {
+		w = c.e.spawn(name, c.lease, c.env...)
+	}
 	c.alive[w.pid()] = w
 	return w
 }

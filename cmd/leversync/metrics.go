@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,13 +13,16 @@ import (
 // namespace begins the name of each metric of ours.
 const namespace = "leversync_"
 
+// liveHeap is what the last collection of garbage left: what grows there is kept, whatever the heap does in between.
+var liveHeap = regexp.MustCompile(`^/gc/heap/live:bytes$`)
+
 // registry holds what /metrics shows, for the roles of the process. No label holds an id of a person; one holds
 // that of a connector only where LEVERSYNC_METRICS_CONNECTORS asks for it, and for so many of them.
 func (p *process) registry() *prometheus.Registry {
 	reg := prometheus.NewRegistry()
 	b := readBuild()
 	reg.MustRegister(
-		collectors.NewGoCollector(),
+		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: liveHeap})),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: namespace + "build_info", Help: "What runs; always 1.",

@@ -32,7 +32,7 @@ func (c *cli) checkMetrics(url string, serve *background) {
 	status, body := get(c.t, url+"/metrics")
 	for _, want := range []string{
 		"leversync_build_info{", "leversync_tasks_total ", `leversync_lever_requests_total{code="200",scope="candidates"} `, `leversync_records_written_total{op="created",scope="candidates"} `, "leversync_scheduler_claimed_total ",
-		`leversync_queue_tasks{queue="sync",state="pending"}`, "leversync_queue_up 1", `leversync_db_connections{state="idle"}`, "go_goroutines ", "process_start_time_seconds ",
+		`leversync_queue_tasks{queue="sync",state="pending"}`, "leversync_queue_up 1", `leversync_db_connections{state="idle"}`, "go_goroutines ", "go_gc_heap_live_bytes ", "process_start_time_seconds ",
 	} {
 		if status != http.StatusOK || !strings.Contains(body, want) {
 			c.t.Errorf("GET /metrics: %d without %q: %s", status, want, serve.stderr.text())
