@@ -104,40 +104,53 @@ func (s *Store) commitOnce(ctx context.Context, l Lease, careful bool, fn func(c
 		return Counts{}, err
 	}
 	defer func() { _ = ptx.Rollback(context.WithoutCancel(ctx)) }()
-	t := &Tx{store: s, tx: ptx, lease: l, careful: careful, scopes: map[unified.Scope]*scopeCounts{}}
-	if err := t.enter(ctx); err != nil {
+	t := s.newTx(ptx, l, careful)
+	if err := t.enter(ctx, fenceSQL); err != nil {
 		return Counts{}, err
 	}
+	err = t.finish(ctx, fn)
+	return t.counts, err
+}
+
+func (s *Store) newTx(tx pgx.Tx, l Lease, careful bool) *Tx {
+	return &Tx{store: s, tx: tx, lease: l, careful: careful, scopes: map[unified.Scope]*scopeCounts{}}
+}
+
+// finish runs fn, and what was left for later, and commits.
+func (t *Tx) finish(ctx context.Context, fn func(context.Context, *Tx) error) error {
 	if err := fn(ctx, t); err != nil {
-		return Counts{}, err
+		return err
 	}
 	t.addCounts()
 	if err := t.flush(ctx); err != nil {
-		return Counts{}, err
+		return err
 	}
 	t.counts.Result = t.result()
 	t.failpoint(PointWritten)
-	err = ptx.Commit(ctx)
+	err := t.tx.Commit(ctx)
 	if err == nil {
 		t.failpoint(PointCommitted)
 	}
-	return t.counts, err
+	return err
 }
 
 func (t *Tx) failpoint(point string) { t.store.Failpoint(point, t.lease.Connector, t.lease.Stream) }
 
 const fenceSQL = `SELECT FROM streams WHERE connector_id = $1 AND stream = $2 AND fence = $3 FOR NO KEY UPDATE`
 
-// enter checks the fence, and then, in the same round trip, reads whom the connector has erased, and whether something
-// of it is set aside: an erasure that waited for the stream's row, or that we waited for, is known to us.
-func (t *Tx) enter(ctx context.Context) error {
+// enter checks the fence with the statement given, and then, in the same round trip, reads whom the connector has erased, and
+// whether something of it is set aside: an erasure that waited for the stream's row, or that we waited for, is known to us.
+// With "" it does not ask for the fence: see Ahead.
+func (t *Tx) enter(ctx context.Context, fence string) error {
 	var fenced bool
 	var sealed []byte
 	b, l := &pgx.Batch{}, t.lease
-	b.Queue(fenceSQL, l.Connector, l.Stream, l.Fence).Exec(func(tag pgconn.CommandTag) error {
-		fenced = tag.RowsAffected() == 0
-		return nil
-	})
+	if fence != "" {
+		b.Queue(fence, l.Connector, l.Stream, l.Fence).Exec(func(tag pgconn.CommandTag) error {
+			fenced = tag.RowsAffected() == 0
+			return nil
+		})
+	}
 	b.Queue(guardSQL, l.Connector).QueryRow(func(row pgx.Row) error {
 		if err := row.Scan(&sealed); !errors.Is(err, pgx.ErrNoRows) {
 			return err

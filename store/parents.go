@@ -41,6 +41,9 @@ type Known struct {
 
 // KnownParents returns what is stored of the parents named.
 func (t *Tx) KnownParents(ctx context.Context, sc unified.Scope, remoteIDs []string) (map[string]Known, error) {
+	if len(remoteIDs) == 0 {
+		return nil, nil
+	}
 	got, err := many[Known](ctx, t.tx, `SELECT p.* FROM unnest($3::text[]) u(id), LATERAL (
     SELECT remote_id, person, raw_hash, digest, deleted_at IS NOT NULL AS deleted FROM parents WHERE remote_id = u.id AND connector_id = $1 AND scope = $2 LIMIT 1) p`, t.lease.Connector, string(sc), remoteIDs)
 	if err != nil {

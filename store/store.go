@@ -63,6 +63,7 @@ type Store struct {
 	keys     *Keyring
 	leaseFor time.Duration
 	reads    chan struct{} // one for each read that runs: first come, first served
+	ahead    chan struct{} // one for each transaction that has begun ahead of its turn
 
 	failpoint func(point string, connector uuid.UUID, of string) // nil outside of tests
 	callers   callers
@@ -109,7 +110,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: connect: %w", err)
 	}
-	return &Store{pool: pool, keys: c.Keys, leaseFor: c.LeaseFor, reads: make(chan struct{}, c.MaxReads), failpoint: c.Failpoint}, nil
+	return &Store{pool: pool, keys: c.Keys, leaseFor: c.LeaseFor, failpoint: c.Failpoint,
+		reads: make(chan struct{}, c.MaxReads), ahead: make(chan struct{}, pc.MaxConns/aheadShare)}, nil
 }
 
 // redactParse drops what pgx says of the connection string: it may hold the password.

@@ -41,9 +41,9 @@ func (l wholeList[T]) run(ctx context.Context, s *slice) (store.Outcome, error) 
 		c.Phase, c.Full = phaseList, true
 	}
 	if c.Phase == phaseList {
-		err := traverse(withScope(ctx, l.scope), s, &c, phaseFinish, l.pages(withScope(ctx, l.scope), c.Token), func(ctx context.Context, tx *store.Tx, page lever.Page[T]) error {
+		err := traverse(withScope(ctx, l.scope), s, &c, phaseFinish, l.pages(withScope(ctx, l.scope), c.Token), writer[T]{apply: func(ctx context.Context, tx *store.Tx, page lever.Page[T]) error {
 			return l.apply(ctx, s, tx, page, c)
-		})
+		}})
 		if err != nil {
 			return store.Outcome{}, err
 		}
@@ -195,9 +195,9 @@ func runEEO(ctx context.Context, s *slice) (store.Outcome, error) {
 	if c.Phase == phaseList {
 		ctx := withScope(ctx, unified.EEOCs)
 		pages := s.client().EEOResponses(ctx, lever.EEOOptions{CreatedSince: c.Since, Token: c.Token})
-		if err := traverse(ctx, s, &c, phaseFinish, pages, func(ctx context.Context, tx *store.Tx, page lever.Page[lever.EEOResponse]) error {
+		if err := traverse(ctx, s, &c, phaseFinish, pages, writer[lever.EEOResponse]{apply: func(ctx context.Context, tx *store.Tx, page lever.Page[lever.EEOResponse]) error {
 			return l.apply(ctx, s, tx, page, c)
-		}); err != nil {
+		}}); err != nil {
 			return store.Outcome{}, err
 		}
 	}

@@ -63,7 +63,7 @@ func (o *opportunities) mapped(it lever.Item[made]) made {
 	return v
 }
 
-// putFresh writes the parents of a first traversal that are not there yet, and returns their ids.
+// putFresh writes the opportunities of a first traversal that are not there yet, with their applications, and returns their ids.
 func (o *opportunities) putFresh(ctx context.Context, tx *store.Tx, items []lever.Item[made]) (map[string]bool, error) {
 	if o.state.LastStartedAt != nil {
 		return nil, nil
@@ -74,7 +74,17 @@ func (o *opportunities) putFresh(ctx context.Context, tx *store.Tx, items []leve
 			parents = append(parents, it.Value.parent)
 		}
 	}
-	return tx.InsertParents(ctx, unified.Applications, lastOfEach(parents), o.childKinds(), o.lane())
+	fresh, err := tx.InsertParents(ctx, unified.Applications, lastOfEach(parents), o.childKinds(), o.lane())
+	if err != nil || !o.wants(unified.Applications) {
+		return fresh, err
+	}
+	var apps []store.Prepared[*unified.Application]
+	for _, it := range items {
+		if it.Value.err == nil && fresh[it.Value.parent.RemoteID] {
+			apps = append(apps, it.Value.app)
+		}
+	}
+	return fresh, store.UpsertPrepared(ctx, tx, apps)
 }
 
 func parentOf(it lever.Item[lever.Opportunity]) store.Parent {

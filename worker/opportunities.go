@@ -131,7 +131,7 @@ func (o *opportunities) list(ctx context.Context) error {
 	} else {
 		opts := o.options()
 		opts.Token = o.cursor.Token
-		err = traverse(ctx, o.slice, &o.cursor, next, o.made(o.probing(o.client().Opportunities(ctx, opts))), o.apply)
+		err = traverse(ctx, o.slice, &o.cursor, next, o.made(o.probing(o.client().Opportunities(ctx, opts))), writer[made]{apply: o.apply, ahead: o.ahead})
 	}
 	var y *yield
 	if o.long && errors.As(err, &y) {
@@ -153,27 +153,41 @@ func (o *opportunities) options() lever.OpportunityOptions {
 
 // apply writes a page of opportunities.
 func (o *opportunities) apply(ctx context.Context, tx *store.Tx, page lever.Page[made]) error {
-	ids, _ := met(page)
-	if o.cursor.Full {
-		if err := tx.Met(ctx, o.cursor.Page, ids); err != nil {
-			return err
-		}
+	rest, err := o.ahead(ctx, tx, page)
+	if err != nil {
+		return err
 	}
-	return o.put(ctx, tx, page.Items, ids)
+	return rest(ctx, tx)
+}
+
+// ahead writes the opportunities and the applications of a first traversal that are not there yet: what those are does not
+// hang on the page before. A candidate does, who may be on both.
+func (o *opportunities) ahead(ctx context.Context, tx *store.Tx, page lever.Page[made]) (func(context.Context, *store.Tx) error, error) {
+	fresh, err := o.putFresh(ctx, tx, page.Items)
+	return func(ctx context.Context, tx *store.Tx) error {
+		ids, _ := met(page)
+		if o.cursor.Full {
+			if err := tx.Met(ctx, o.cursor.Page, ids); err != nil {
+				return err
+			}
+		}
+		return o.put(ctx, tx, page.Items, ids, fresh)
+	}, err
 }
 
 // write brings opportunities up to date that did not come by a list.
 func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.Item[lever.Opportunity], ids []string) error {
-	return o.put(ctx, tx, o.makeAll(items), ids)
-}
-
-// put brings opportunities up to date: those that changed, the applications that they are, and the
-// candidates that they belong to, now and before.
-func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Item[made], ids []string) error {
-	fresh, err := o.putFresh(ctx, tx, items)
+	all := o.makeAll(items)
+	fresh, err := o.putFresh(ctx, tx, all)
 	if err != nil {
 		return err
 	}
+	return o.put(ctx, tx, all, ids, fresh)
+}
+
+// put brings opportunities up to date: those that changed, the applications that they are, and the
+// candidates that they belong to, now and before. Of those in fresh it is the candidates alone that are left to write.
+func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Item[made], ids []string, fresh map[string]bool) error {
 	known, err := tx.KnownParents(ctx, unified.Applications, slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return fresh[id] }))
 	if err != nil {
 		return err
@@ -200,9 +214,8 @@ func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Ite
 			}
 			continue
 		}
-		apps = append(apps, v.app)
 		if !fresh[p.RemoteID] {
-			parents = append(parents, p)
+			apps, parents = append(apps, v.app), append(parents, p)
 		}
 		if stored && len(v.Applications) == 0 {
 			leads = append(leads, p.RemoteID)
@@ -212,7 +225,7 @@ func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Ite
 			people[k.Person] = append(people[k.Person], nil...) // it was merged into another contact
 		}
 	}
-	if len(apps) == 0 {
+	if len(people) == 0 {
 		return nil
 	}
 	if err := tx.Anonymized(ctx, anonymous); err != nil {

@@ -38,7 +38,7 @@ func runPostings(ctx context.Context, s *slice) (store.Outcome, error) {
 			next = phaseVerify
 		}
 		pages := s.client().Postings(ctx, lever.PostingOptions{State: "published", DistributionChannel: "internal", Confidentiality: p.cursor.Confidentiality, Token: p.cursor.Token})
-		if err := traverse(ctx, s, &p.cursor, next, pages, p.apply); err != nil {
+		if err := traverse(ctx, s, &p.cursor, next, pages, writer[lever.Posting]{apply: p.apply}); err != nil {
 			return store.Outcome{}, err
 		}
 	}
@@ -97,7 +97,7 @@ func (p *postings) list(ctx context.Context) error {
 		next = phaseInternal
 	}
 	pages := p.client().Postings(ctx, lever.PostingOptions{Confidentiality: p.cursor.Confidentiality, UpdatedSince: p.cursor.Since, Token: p.cursor.Token})
-	err := traverse(ctx, p.slice, &p.cursor, next, pages, p.apply)
+	err := traverse(ctx, p.slice, &p.cursor, next, pages, writer[lever.Posting]{apply: p.apply})
 	if again, err := p.learnConfidential(ctx, &p.cursor, err); !again {
 		return err
 	}

@@ -135,16 +135,17 @@ func (s *slice) scopes() []string {
 // commit runs fn in a transaction together with the calls given. Calls that could not be written with it
 // stay with the recorder.
 func (s *slice) commit(ctx context.Context, calls []store.Call, fn func(context.Context, *store.Tx) error) error {
+	return s.commitOf(ctx, calls, func(ctx context.Context) (store.Counts, error) {
+		return s.w.store.Commit(ctx, s.lease, s.entering(calls, fn))
+	})
+}
+
+// commitOf does what belongs to a commit beside the transaction itself.
+func (s *slice) commitOf(ctx context.Context, calls []store.Call, commit func(context.Context) (store.Counts, error)) error {
 	start := time.Now()
 	s.writing.Add(1)
 	defer s.writing.Add(-1)
-	counts, err := s.w.store.Commit(ctx, s.lease, func(ctx context.Context, tx *store.Tx) error {
-		if s.state.LastStartedAt == nil {
-			tx.First()
-		}
-		tx.Log(calls)
-		return fn(ctx, tx)
-	})
+	counts, err := commit(ctx)
 	if err != nil {
 		s.rec.put(calls)
 		if errors.Is(err, store.ErrFenced) {
@@ -161,6 +162,17 @@ func (s *slice) commit(ctx context.Context, calls []store.Call, fn func(context.
 	}
 	s.log.DebugContext(ctx, "committed", "calls", counts.Calls, "records", counts.Read, "written", counts.Written, "elapsed", time.Since(start))
 	return nil
+}
+
+// entering is fn as a transaction of this slice begins.
+func (s *slice) entering(calls []store.Call, fn func(context.Context, *store.Tx) error) func(context.Context, *store.Tx) error {
+	return func(ctx context.Context, tx *store.Tx) error {
+		if s.state.LastStartedAt == nil {
+			tx.First()
+		}
+		tx.Log(calls)
+		return fn(ctx, tx)
+	}
 }
 
 // ended says how a run ended: the one line that each run logs.

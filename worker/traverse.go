@@ -17,34 +17,40 @@ type fetched[T any] struct {
 	page  lever.Page[T]
 	calls []store.Call
 	err   error
+	begun *begun // what of it was written while the page before was
+}
+
+// begun is a page's transaction that has begun before its turn.
+type begun struct {
+	tx   *store.Ahead
+	rest func(context.Context, *store.Tx) error // what is left to write
+}
+
+func (b *begun) drop(ctx context.Context) {
+	if b != nil {
+		b.tx.Drop(ctx)
+	}
+}
+
+// writer writes the pages of a list.
+type writer[T any] struct {
+	apply func(context.Context, *store.Tx, lever.Page[T]) error
+	// ahead writes what of a page need not wait for the one before it, and returns what writes the rest. nil: it all must wait.
+	ahead func(context.Context, *store.Tx, lever.Page[T]) (rest func(context.Context, *store.Tx) error, err error)
 }
 
 // traverse pages through a list: the next page is fetched while this one is written. Each page is one
 // transaction: its records (apply), the cursor, the counters and the call. It returns nil at the end of the
 // list, with c moved on to phase next; *yield when the slice is over.
-func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c *cursor, next string, pages iter.Seq2[lever.Page[T], error],
-	apply func(context.Context, *store.Tx, lever.Page[T]) error) error {
+func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c *cursor, next string, pages iter.Seq2[lever.Page[T], error], w writer[T]) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ch := make(chan fetched[T])
-	go func() {
-		defer close(ch)
-		for page, err := range pages {
-			f := fetched[T]{page: page, err: err, calls: s.rec.take()}
-			select {
-			case ch <- f:
-			case <-ctx.Done():
-				s.rec.put(f.calls)
-				return
-			}
-			if err != nil || s.over() {
-				return
-			}
-		}
-	}()
+	go w.read(ctx, s, pages, ch)
 	defer func() {
 		cancel()
 		for f := range ch { // a page that came too late: its call was made all the same
+			f.begun.drop(ctx)
 			s.rec.put(f.calls)
 		}
 	}()
@@ -64,7 +70,7 @@ func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c
 				to.Unproven = true
 			}
 		}
-		if err := commitPage(ctx, s, f.calls, to, f.page, apply); err != nil {
+		if err := commitPage(ctx, s, f, to, w.apply); err != nil {
 			return err
 		}
 		*c = to
@@ -78,21 +84,70 @@ func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c
 	return &yield{reason: "slice over"}
 }
 
-// commitPage writes one page and the cursor behind it.
-func commitPage[T any](ctx context.Context, s *slice, calls []store.Call, to cursor, page lever.Page[T],
-	apply func(context.Context, *store.Tx, lever.Page[T]) error) error {
-	err := s.commit(ctx, calls, func(ctx context.Context, tx *store.Tx) error {
-		n := store.Counts{Bound: 1, Read: int64(len(page.Items))}
-		for _, it := range page.Items {
-			n.Sanitized += int64(it.Sanitized)
+// read hands the pages over. While the one before is still being written, it begins to write what it has.
+func (w writer[T]) read(ctx context.Context, s *slice, pages iter.Seq2[lever.Page[T], error], ch chan<- fetched[T]) {
+	defer close(ch)
+	for page, err := range pages {
+		f := fetched[T]{page: page, err: err, calls: s.rec.take()}
+		select {
+		case ch <- f:
+		default:
+			f.begun = w.begin(ctx, s, f)
+			select {
+			case ch <- f:
+			case <-ctx.Done():
+				f.begun.drop(ctx)
+				s.rec.put(f.calls)
+				return
+			}
 		}
-		tx.Add(n)
-		if err := apply(ctx, tx, page); err != nil {
-			return err
+		if err != nil || s.over() {
+			return
 		}
-		tx.SaveCursor(to.encode())
+	}
+}
+
+// begin writes what of a page need not wait; nil: nothing was.
+func (w writer[T]) begin(ctx context.Context, s *slice, f fetched[T]) *begun {
+	if w.ahead == nil || f.err != nil || s.state.LastStartedAt != nil {
 		return nil
-	})
+	}
+	b := &begun{}
+	b.tx = s.w.store.Ahead(ctx, s.lease, s.entering(f.calls, func(ctx context.Context, tx *store.Tx) (err error) {
+		b.rest, err = w.ahead(ctx, tx, f.page)
+		return err
+	}))
+	if b.tx == nil {
+		return nil
+	}
+	return b
+}
+
+// commitPage writes one page and the cursor behind it.
+func commitPage[T any](ctx context.Context, s *slice, f fetched[T], to cursor, apply func(context.Context, *store.Tx, lever.Page[T]) error) error {
+	ending := func(write func(context.Context, *store.Tx) error) func(context.Context, *store.Tx) error {
+		return func(ctx context.Context, tx *store.Tx) error {
+			n := store.Counts{Bound: 1, Read: int64(len(f.page.Items))}
+			for _, it := range f.page.Items {
+				n.Sanitized += int64(it.Sanitized)
+			}
+			tx.Add(n)
+			if err := write(ctx, tx); err != nil {
+				return err
+			}
+			tx.SaveCursor(to.encode())
+			return nil
+		}
+	}
+	whole := ending(func(ctx context.Context, tx *store.Tx) error { return apply(ctx, tx, f.page) })
+	var err error
+	if f.begun == nil {
+		err = s.commit(ctx, f.calls, whole)
+	} else {
+		err = s.commitOf(ctx, f.calls, func(ctx context.Context) (store.Counts, error) {
+			return f.begun.tx.Commit(ctx, ending(f.begun.rest), s.entering(f.calls, whole))
+		})
+	}
 	if err == nil {
 		s.w.metrics.Pages.Add(1)
 	}

@@ -271,7 +271,7 @@ func (r *windowRun) take(ctx context.Context, f windowPage) error {
 	if !slices.ContainsFunc(to.Windows, func(w window) bool { return !w.Done }) {
 		to.Phase = r.next
 	}
-	if err := commitPage(ctx, r.slice, f.calls, to, f.page, r.apply); err != nil {
+	if err := commitPage(ctx, r.slice, f.fetched, to, r.apply); err != nil {
 		return err
 	}
 	r.cursor, r.readers[f.at].after = to, 0
