@@ -57,7 +57,7 @@ func UpsertPrepared[R unified.Record](ctx context.Context, t *Tx, ps []Prepared[
 		return err
 	}
 	if t.first && !t.careful {
-		if rows, err = t.insert(ctx, tab, rows); err != nil || len(rows) == 0 {
+		if _, rows, err = t.insert(ctx, tab, rows); err != nil || len(rows) == 0 {
 			return err
 		}
 	}
@@ -98,21 +98,31 @@ func UpsertPrepared[R unified.Record](ctx context.Context, t *Tx, ps []Prepared[
 	return t.release(ctx, tab.scope, changed)
 }
 
-// insert writes the records that are not there, and returns the others.
-func (t *Tx) insert(ctx context.Context, tab *table, rows []row) ([]row, error) {
+// InsertPrepared writes those of the records that are not there, nor set aside, and returns their ids. It is for First, and
+// writes none where anything was refused or set aside, or anybody erased: then what is not there may have been.
+func InsertPrepared[R unified.Record](ctx context.Context, t *Tx, ps []Prepared[R]) (map[uuid.UUID]bool, error) {
+	if !t.first || t.careful || t.aside || t.guard != nil || len(ps) == 0 || t.off[ps[0].row.rec.Scope()] {
+		return nil, nil
+	}
+	written, _, err := t.insert(ctx, tables[ps[0].row.rec.Scope()], lastRows(ps))
+	return written, err
+}
+
+// insert writes the records that are not there, and returns their ids, and the others.
+func (t *Tx) insert(ctx context.Context, tab *table, rows []row) (written map[uuid.UUID]bool, there []row, _ error) {
 	got, err := t.tx.Query(ctx, tab.insert, tab.args(t.lease.Connector, rows)...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ids, err := pgx.CollectRows(got, pgx.RowTo[uuid.UUID])
 	if err != nil || len(ids) == 0 {
-		return rows, err
+		return nil, rows, err
 	}
-	written := make(map[uuid.UUID]bool, len(ids))
+	written = make(map[uuid.UUID]bool, len(ids))
 	for _, id := range ids {
 		written[id] = true
 	}
-	var there, fresh []row
+	var fresh []row
 	for _, r := range rows {
 		if written[r.env.ID] {
 			fresh = append(fresh, r)
@@ -121,7 +131,7 @@ func (t *Tx) insert(ctx context.Context, tab *table, rows []row) ([]row, error) 
 		}
 	}
 	t.wrote(tab.scope, len(fresh), 0)
-	return there, t.release(ctx, tab.scope, fresh)
+	return written, there, t.release(ctx, tab.scope, fresh)
 }
 
 // wrote counts records that were written.

@@ -63,10 +63,16 @@ func (o *opportunities) mapped(it lever.Item[made]) made {
 	return v
 }
 
-// putFresh writes the opportunities of a first traversal that are not there yet, with their applications, and returns their ids.
-func (o *opportunities) putFresh(ctx context.Context, tx *store.Tx, items []lever.Item[made]) (map[string]bool, error) {
+// headstart is what of a first traversal's page is done before it has to wait for the page before.
+type headstart struct {
+	written map[string]bool                               // opportunities that are written, with their applications
+	people  map[string]store.Prepared[*unified.Candidate] // who the opportunities are of, by contact, if they had no others
+}
+
+// putFresh writes the opportunities of a first traversal that are not there yet, with their applications.
+func (o *opportunities) putFresh(ctx context.Context, tx *store.Tx, items []lever.Item[made]) (headstart, error) {
 	if o.state.LastStartedAt != nil {
-		return nil, nil
+		return headstart{}, nil
 	}
 	var parents []store.Parent
 	for _, it := range items {
@@ -74,17 +80,68 @@ func (o *opportunities) putFresh(ctx context.Context, tx *store.Tx, items []leve
 			parents = append(parents, it.Value.parent)
 		}
 	}
-	fresh, err := tx.InsertParents(ctx, unified.Applications, lastOfEach(parents), o.childKinds(), o.lane())
-	if err != nil || !o.wants(unified.Applications) {
-		return fresh, err
+	written, err := tx.InsertParents(ctx, unified.Applications, lastOfEach(parents), o.childKinds(), o.lane())
+	if err != nil {
+		return headstart{}, err
 	}
-	var apps []store.Prepared[*unified.Application]
-	for _, it := range items {
-		if it.Value.err == nil && fresh[it.Value.parent.RemoteID] {
-			apps = append(apps, it.Value.app)
+	if o.wants(unified.Applications) {
+		var apps []store.Prepared[*unified.Application]
+		for _, it := range items {
+			if it.Value.err == nil && written[it.Value.parent.RemoteID] {
+				apps = append(apps, it.Value.app)
+			}
+		}
+		if err := store.UpsertPrepared(ctx, tx, apps); err != nil {
+			return headstart{}, err
 		}
 	}
-	return fresh, store.UpsertPrepared(ctx, tx, apps)
+	return headstart{written: written, people: o.peopleOf(items)}, nil
+}
+
+// peopleOf makes the candidates that opportunities are of, as if they had no others. Those that can't be made are left out.
+func (o *opportunities) peopleOf(items []lever.Item[made]) map[string]store.Prepared[*unified.Candidate] {
+	if !o.wants(unified.Candidates) {
+		return nil
+	}
+	people := map[string][]lever.Opportunity{}
+	for _, it := range items {
+		if v := it.Value; v.err == nil {
+			people[v.parent.Person] = append(people[v.parent.Person], v.Opportunity)
+		}
+	}
+	m, out := o.mapper(o.hired), make(map[string]store.Prepared[*unified.Candidate], len(people))
+	for p, opps := range people {
+		rec, err := m.Candidate(newest(opps))
+		if err != nil {
+			continue
+		}
+		if made, err := store.Prepare(rec); err == nil {
+			out[p] = made
+		}
+	}
+	return out
+}
+
+// putNew writes those of some people who are not there yet, and returns the others: whoever is new in a first traversal has
+// no opportunities but those at hand.
+func (o *opportunities) putNew(ctx context.Context, tx *store.Tx, people map[string][]lever.Opportunity, done headstart) (map[string][]lever.Opportunity, error) {
+	var recs []store.Prepared[*unified.Candidate]
+	for p := range people {
+		if rec, made := done.people[p]; made {
+			recs = append(recs, rec)
+		}
+	}
+	written, err := store.InsertPrepared(ctx, tx, recs)
+	if err != nil || len(written) == 0 {
+		return people, err
+	}
+	left := map[string][]lever.Opportunity{}
+	for p, opps := range people {
+		if !written[unified.ID(o.connector.ID, unified.Candidates, p)] {
+			left[p] = opps
+		}
+	}
+	return left, nil
 }
 
 func parentOf(it lever.Item[lever.Opportunity]) store.Parent {

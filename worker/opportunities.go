@@ -163,7 +163,7 @@ func (o *opportunities) apply(ctx context.Context, tx *store.Tx, page lever.Page
 // ahead writes the opportunities and the applications of a first traversal that are not there yet: what those are does not
 // hang on the page before. A candidate does, who may be on both.
 func (o *opportunities) ahead(ctx context.Context, tx *store.Tx, page lever.Page[made]) (func(context.Context, *store.Tx) error, error) {
-	fresh, err := o.putFresh(ctx, tx, page.Items)
+	done, err := o.putFresh(ctx, tx, page.Items)
 	return func(ctx context.Context, tx *store.Tx) error {
 		ids, _ := met(page)
 		if o.cursor.Full {
@@ -171,24 +171,24 @@ func (o *opportunities) ahead(ctx context.Context, tx *store.Tx, page lever.Page
 				return err
 			}
 		}
-		return o.put(ctx, tx, page.Items, ids, fresh)
+		return o.put(ctx, tx, page.Items, ids, done)
 	}, err
 }
 
 // write brings opportunities up to date that did not come by a list.
 func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.Item[lever.Opportunity], ids []string) error {
 	all := o.makeAll(items)
-	fresh, err := o.putFresh(ctx, tx, all)
+	done, err := o.putFresh(ctx, tx, all)
 	if err != nil {
 		return err
 	}
-	return o.put(ctx, tx, all, ids, fresh)
+	return o.put(ctx, tx, all, ids, done)
 }
 
 // put brings opportunities up to date: those that changed, the applications that they are, and the
-// candidates that they belong to, now and before. Of those in fresh it is the candidates alone that are left to write.
-func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Item[made], ids []string, fresh map[string]bool) error {
-	known, err := tx.KnownParents(ctx, unified.Applications, slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return fresh[id] }))
+// candidates that they belong to, now and before. What was done early is not done again.
+func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Item[made], ids []string, done headstart) error {
+	known, err := tx.KnownParents(ctx, unified.Applications, slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return done.written[id] }))
 	if err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Ite
 			}
 			continue
 		}
-		if !fresh[p.RemoteID] {
+		if !done.written[p.RemoteID] {
 			apps, parents = append(apps, v.app), append(parents, p)
 		}
 		if stored && len(v.Applications) == 0 {
@@ -243,6 +243,10 @@ func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Ite
 		if err := tx.TombstoneChildren(ctx, []unified.Scope{unified.EEOCs}, leads); err != nil {
 			return err
 		}
+	}
+	people, err = o.putNew(ctx, tx, people, done)
+	if err != nil {
+		return err
 	}
 	return o.rebuild(ctx, tx, o.mapper(o.hired), people)
 }
