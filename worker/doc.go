@@ -26,6 +26,10 @@
 // wait for the list of opportunities, and the children for its end: there is something to see after a call for each
 // hundred opportunities, and some twenty more.
 //
+// Where no rate holds them up, pages of a first sync come faster than they are written. A page that comes while the one before is
+// being written begins to be, in a transaction of its own beside that one: its opportunities and applications, which hang on
+// nothing before. Its candidates, the fence, the cursor and the commit have their turn: see store.Ahead.
+//
 // # Scopes that are off
 //
 // What is off is not asked for, not even where another scope could use it: the documents of offers are
