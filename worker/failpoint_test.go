@@ -76,6 +76,25 @@ func TestACrashAtAnyPointLosesNothing(t *testing.T) {
 	}
 }
 
+// TestHiresAreKnownThoughTheirReasonsWereBrokenOff: a process ends between the page of archive reasons and the end of their list.
+// The next one reads the list anew: those of a hire would be taken for rejections else.
+func TestHiresAreKnownThoughTheirReasonsWereBrokenOff(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, levertest.Config{Seed: 77, Opportunities: 60, RatePerSecond: -1, Confidential: true}, fast)
+	reasons := worker.StreamsOf([]unified.Scope{unified.RejectReasons})
+	w := e.spawn("doomed", store.DefaultLease, childPointEnv+"="+store.PointCommitted+" "+reasons[0], childWholeEnv+"=100ms")
+	<-w.exited
+	if n := storetest.Value[int](e.db, `SELECT count(*) FROM reject_reasons`); n == 0 {
+		t.Fatal("the process ended before the page was written")
+	}
+	e.later(time.Minute)
+	e.heal()
+	if n := storetest.Value[int](e.db, `SELECT count(*) FROM hired_reasons`); n == 0 {
+		t.Error("no reason is known to mean hired")
+	}
+	e.check()
+}
+
 // alone syncs a new connector of one scope, undisturbed, and returns how many calls that took.
 func (e *env) alone(sc unified.Scope, name string) int {
 	e.t.Helper()

@@ -11,18 +11,16 @@ import (
 )
 
 // runArchiveReasons reads the archive reasons. Those that mean hired are kept inside: they tell a hire from a
-// rejection. The list is short, so they are gathered page by page and replaced at its end.
+// rejection. The list is short, so they are gathered page by page and replaced at its end; one that was broken off is
+// read anew, as what was gathered of it is gone.
 func runArchiveReasons(ctx context.Context, s *slice) (store.Outcome, error) {
 	m := s.mapper(nil)
 	var hired []string
-	whole := true // all pages were seen by this slice
 	c, err := s.cursor()
 	if err != nil {
 		return store.Outcome{}, err
 	}
-	if c.Page > 0 {
-		whole = false
-	}
+	s.state.Cursor = cursor{Restarts: c.Restarts}.encode()
 	return wholeList[lever.ArchiveReason]{
 		scope: unified.RejectReasons, pages: s.client().ArchiveReasons,
 		record: func(it lever.Item[lever.ArchiveReason], _ int) (unified.Record, error) {
@@ -37,9 +35,6 @@ func runArchiveReasons(ctx context.Context, s *slice) (store.Outcome, error) {
 			return nil
 		},
 		end: func(ctx context.Context, tx *store.Tx) error {
-			if !whole {
-				return nil
-			}
 			return tx.SetHiredReasons(ctx, hired)
 		},
 	}.run(ctx, s)

@@ -200,7 +200,7 @@ func (s *slice) finish(ctx context.Context, o store.Outcome) error {
 // heartbeat keeps the lease until stop is called, and ends the context with ErrFenced when it is lost.
 func (s *slice) heartbeat(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	lease := s.w.store.LeaseFor()
+	lease, held := s.w.store.LeaseFor(), s.lease // of s.lease the run comes to be known meanwhile
 	stopped := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -216,7 +216,7 @@ func (s *slice) heartbeat(ctx context.Context) (context.Context, func()) {
 			case <-t.C:
 			}
 			rctx, done := context.WithTimeout(ctx, lease/2)
-			err := s.w.store.Renew(rctx, s.lease)
+			err := s.w.store.Renew(rctx, held)
 			done()
 			switch {
 			case err == nil, s.writing.Load() > 0: // a transaction holds the row, and with it everybody off
