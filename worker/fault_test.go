@@ -56,10 +56,9 @@ const noName = "no such host"
 func unkind(t *testing.T, seed int64, name string, faults []levertest.Fault) {
 	t.Helper()
 	e := newEnv(t, levertest.Config{Seed: seed, Opportunities: 120, RatePerSecond: -1, Confidential: true}, fast)
-	cfg, lost := worker.Config{}, 0
+	cfg, lost := worker.Config{}, func() int { return 0 }
 	if name == noName {
-		lost = 20
-		cfg.Transport = unresolved(40+int64(random(t).IntN(400)), int64(lost))
+		cfg.Transport, lost = unresolved(40+int64(random(t).IntN(400)), time.Second)
 	}
 	for _, f := range faults {
 		if _, err := e.lever.Inject(f); err != nil {
@@ -72,8 +71,8 @@ func unkind(t *testing.T, seed int64, name string, faults []levertest.Fault) {
 	e.lever.ClearFaults()
 	e.check()
 	logged := storetest.Value[int](e.db, `SELECT count(*)::int FROM calls`)
-	if logged != e.calls()+lost {
-		t.Errorf("the sync log has %d calls, Lever counted %d, and %d did not get so far", logged, e.calls(), lost)
+	if logged != e.calls()+lost() {
+		t.Errorf("the sync log has %d calls, Lever counted %d, and %d did not get so far", logged, e.calls(), lost())
 	}
 	failed := storetest.Value[int](e.db, `SELECT count(*)::int FROM calls WHERE status NOT BETWEEN 200 AND 299 OR error <> ''`)
 	useful := storetest.Value[int](e.db, `SELECT sum(bound)::int FROM runs`)
@@ -91,22 +90,30 @@ GROUP BY c.path, c.attempt HAVING count(*) > coalesce(max(f.n), 0)`) {
 	}
 }
 
-// unresolved is a transport that, after so many calls, can't resolve Lever's name for so many others. It asks for each.
-func unresolved(after, calls int64) http.RoundTripper {
+// unresolved is a transport that, after so many calls, can't resolve Lever's name for so long, whoever asks: were it so many
+// calls, those that the breaker lets through would have to use them up, one in some minutes. It asks for each. lost is how
+// many calls did not get to Lever.
+func unresolved(after int64, lasting time.Duration) (_ http.RoundTripper, lost func() int) {
 	t := lever.NewTransport()
 	t.DisableKeepAlives = true
 	nobody := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED }}
 	dial := t.DialContext
-	var n atomic.Int64
+	var asked, failed atomic.Int64
+	var over atomic.Pointer[time.Time] // nil: the outage has not begun
 	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if i := n.Add(1); i > after && i <= after+calls {
-			if _, err := nobody.LookupHost(ctx, "api.lever.example"); err != nil {
-				return nil, err
+		if asked.Add(1) > after {
+			end := time.Now().Add(lasting)
+			over.CompareAndSwap(nil, &end)
+			if time.Now().Before(*over.Load()) {
+				if _, err := nobody.LookupHost(ctx, "api.lever.example"); err != nil {
+					failed.Add(1)
+					return nil, err
+				}
 			}
 		}
 		return dial(ctx, network, addr)
 	}
-	return t
+	return t, func() int { return int(failed.Load()) }
 }
 
 func TestASpoiltRecordIsQuarantinedAndTheRestStored(t *testing.T) {
