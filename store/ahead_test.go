@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/storetest"
@@ -19,7 +18,7 @@ func tagging(name string) func(context.Context, *store.Tx) error {
 	}
 }
 
-// moving saves a cursor; it is what is left for a page's turn.
+// moving is what is left for a page's turn: nothing.
 func moving(context.Context, *store.Tx) error { return nil }
 
 // ahead begins a transaction before its turn.
@@ -169,37 +168,29 @@ func TestAheadLeavesConnections(t *testing.T) {
 	wantSame(t, "Drop", snapshot(db), before)
 }
 
-// An erasure does not wait for what was begun before its turn any longer than until that comes.
-func TestEraseBesideAhead(t *testing.T) {
+// Of somebody who is erased while a page of theirs is written ahead, nothing comes back with it: not even what the erasure
+// could not see. It does not wait for the page either.
+func TestAheadKeepsTheErasedOut(t *testing.T) {
 	t.Parallel()
 	db := storetest.New(t)
 	l := running(t, db, linked(t, db).ID, stream)
-	ada := func(ctx context.Context, tx *store.Tx) error {
+	ada := &unified.Candidate{Envelope: envelope(l.Connector, unified.Candidates, "ada", "")}
+	put(t, db, l, ada)
+	page := func(ctx context.Context, tx *store.Tx) error {
 		tx.First()
-		return store.Upsert(ctx, tx, []*unified.Candidate{{Envelope: envelope(l.Connector, unified.Candidates, "ada", "")}})
+		return store.Upsert(ctx, tx, []*unified.Application{
+			{Envelope: envelope(l.Connector, unified.Applications, "of ada", ""), Candidate: &ada.ID},
+			{Envelope: envelope(l.Connector, unified.Applications, "of bob", "")},
+		})
 	}
-	put(t, db, l, &unified.Candidate{Envelope: envelope(l.Connector, unified.Candidates, "bob", "")})
-	a := ahead(t, db, l, ada)
-	erased := make(chan error, 1)
-	go func() {
-		_, err := db.Store.Erase(context.Background(), l.Connector, "bob", false)
-		erased <- err
-	}()
-	select {
-	case err := <-erased:
-		if err != nil {
-			t.Errorf("Erase: %v", err)
-		}
-		erased <- nil
-	case <-time.After(100 * time.Millisecond): // it waits: for the keys of what is not there yet
+	a := ahead(t, db, l, page)
+	if _, err := db.Store.Erase(t.Context(), l.Connector, "ada", false); err != nil {
+		t.Fatalf("Erase: %v", err)
 	}
-	if _, err := a.Commit(t.Context(), moving, ada); err != nil {
-		t.Errorf("Commit: %v", err)
+	if got, err := a.Commit(t.Context(), moving, page); err != nil || got.Written != 1 {
+		t.Errorf("Commit = %+v, %v; want 1 written", got, err)
 	}
-	if err := <-erased; err != nil {
-		t.Errorf("Erase: %v", err)
-	}
-	if got := storetest.Column[string](db, `SELECT remote_id FROM candidates WHERE deleted_at IS NULL`); len(got) != 1 || got[0] != "ada" {
-		t.Errorf("candidates %v; want ada", got)
+	if got := storetest.Column[string](db, `SELECT remote_id FROM applications`); len(got) != 1 || got[0] != "of bob" {
+		t.Errorf("applications %q; want bob's", got)
 	}
 }
