@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -305,34 +304,6 @@ func (s *slice) begin(ctx context.Context) error {
 	s.w.store.Failpoint(store.PointBegun, s.connector.ID, s.stream.name)
 	s.log.DebugContext(ctx, "run begun", "run_id", s.lease.RunID, "kind", kind)
 	return nil
-}
-
-// wakeWaiters makes tasks for scopes whose own found this stream held, and ended.
-func (w *Worker) wakeWaiters(ctx context.Context, c store.Connector, st *stream) {
-	waiters := st.waiters()
-	if len(waiters) == 0 {
-		return
-	}
-	p, err := w.store.Progress(ctx, c.ID, slices.Collect(maps.Keys(streams)))
-	if err != nil {
-		return // the reconciler will
-	}
-	for _, d := range waiters {
-		if d.waits(p) {
-			continue // for another one still, whose end wakes it
-		}
-		for _, sc := range d.scopes {
-			since, asked := p.Asked[sc]
-			if !asked {
-				continue
-			}
-			err := w.queue.Enqueue(ctx, task.Sync{ConnectorID: c.ID, Scope: string(sc), DueAt: &since}, task.Options{})
-			if err != nil {
-				w.log.WarnContext(ctx, "not enqueued", "connector_id", c.ID, "scope", sc, "error", err)
-			}
-			break // the first of its scopes brings the others along
-		}
-	}
 }
 
 // settle decides what follows from an error: the verdict was made next to the wire.

@@ -2,10 +2,12 @@ package worker
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/unified"
+	"github.com/leversync/leversync/worker/task"
 )
 
 // stream is one traversal of a Lever list, or of the child lists of its records.
@@ -116,4 +118,32 @@ func (s *stream) waits(p store.Progress) bool {
 			return asked
 		})
 	})
+}
+
+// wakeWaiters makes tasks for scopes whose own found this stream held, and ended.
+func (w *Worker) wakeWaiters(ctx context.Context, c store.Connector, st *stream) {
+	waiters := st.waiters()
+	if len(waiters) == 0 {
+		return
+	}
+	p, err := w.store.Progress(ctx, c.ID, slices.Collect(maps.Keys(streams)))
+	if err != nil {
+		return // the reconciler will
+	}
+	for _, d := range waiters {
+		if d.waits(p) {
+			continue // for another one still, whose end wakes it
+		}
+		for _, sc := range d.scopes {
+			since, asked := p.Asked[sc]
+			if !asked {
+				continue
+			}
+			err := w.queue.Enqueue(ctx, task.Sync{ConnectorID: c.ID, Scope: string(sc), DueAt: &since}, task.Options{})
+			if err != nil {
+				w.log.WarnContext(ctx, "not enqueued", "connector_id", c.ID, "scope", sc, "error", err)
+			}
+			break // the first of its scopes brings the others along
+		}
+	}
 }
