@@ -26,9 +26,7 @@ func TestLeversClockMayBeOff(t *testing.T) {
 				n.mutate()
 			}
 			for range 2 {
-				n.pass(time.Hour)
-				n.claimed()
-				n.served(2 * time.Minute)
+				n.cycle()
 			}
 			n.safe()
 			n.check()

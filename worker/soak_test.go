@@ -69,16 +69,7 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	got := readings()
-	n.calm()
-	for range 2 {
-		n.pass(time.Hour)
-		n.claimed()
-		n.served(2 * time.Minute)
-	}
-	n.check()
-	n.follow()
-	n.checkFeed()
-	n.checkAudit()
+	n.converges()
 	n.crew.survived()
 	if len(got["go_goroutines"]) == 0 {
 		t.Error("nothing was read of the process that stayed")
