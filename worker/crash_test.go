@@ -124,19 +124,26 @@ func TestAKilledWorkerIsReplacedSoon(t *testing.T) {
 	}
 }
 
+// killBusy kills a process that is at work once Lever has counted so many calls, and returns it with what it held.
+func (c *crew) killBusy(at int) (*child, []hold) {
+	c.e.t.Helper()
+	c.e.reach(at)
+	w := c.awaitBusy()
+	if w == nil {
+		c.e.t.Fatal("the sync was over before its worker could be killed")
+	}
+	holds := c.e.holds(w)
+	w.kill()
+	return w, holds
+}
+
 func replacedSoon(t *testing.T) {
 	t.Helper()
 	e := newEnv(t, levertest.Config{Seed: 41, Opportunities: 300, RatePerSecond: -1, Confidential: true, Latency: 5 * time.Millisecond}, fast)
-	at := []int{1 + random(t).IntN(e.undisturbed()/2)}
+	at := 1 + random(t).IntN(e.undisturbed()/2)
 	c := e.crew(2, store.DefaultLease)
 	e.startScheduler()
-	e.reach(at[0])
-	w := c.awaitBusy()
-	if w == nil {
-		t.Fatal("the sync was over before its worker could be killed")
-	}
-	holds := e.holds(w)
-	w.kill()
+	_, holds := c.killBusy(at)
 	died := time.Now()
 	e.taken(holds, 15*time.Second)
 	n := e.calls()
@@ -144,7 +151,7 @@ func replacedSoon(t *testing.T) {
 		return e.calls() > n || storetest.Value[int](e.db, `SELECT count(*) FROM streams WHERE run_id IS NOT NULL`) == 0
 	})
 	took := time.Since(died)
-	t.Logf("killed at call %d, holding %v: replaced within %s", at[0], holds, took.Round(time.Millisecond))
+	t.Logf("killed at call %d, holding %v: replaced within %s", at, holds, took.Round(time.Millisecond))
 	if took > 15*time.Second {
 		t.Errorf("replaced after %s, want at most 15 s", took)
 	}

@@ -122,13 +122,7 @@ func forgottenLease(t *testing.T) {
 	e.audit()
 	at := 1 + random(t).IntN(e.undisturbed()/2)
 	c := e.wholeCrew(2, store.DefaultLease)
-	e.reach(at)
-	w := c.awaitBusy()
-	if w == nil {
-		t.Fatal("the sync was over before its worker could be killed")
-	}
-	holds := e.holds(w)
-	w.kill()
+	w, holds := c.killBusy(at)
 	died := time.Now()
 	left, stuck := e.active(), 0
 	if n := e.rdb.Del(t.Context(), leaseKeys()...).Val(); n == 0 {
