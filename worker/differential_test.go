@@ -2,7 +2,9 @@ package worker_test
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -114,13 +116,35 @@ func (e *env) same(other *env) int {
 		}
 		alone := slices.DeleteFunc(slices.Clone(a), func(row string) bool { return slices.Contains(b, row) })
 		missed := slices.DeleteFunc(slices.Clone(b), func(row string) bool { return slices.Contains(a, row) })
-		e.t.Errorf("%s: %d rows amid faults, %d without; %d are only there\n%.2000s\nand %d only here\n%.2000s", table, len(a), len(b),
-			len(alone), strings.Join(alone, "\n"), len(missed), strings.Join(missed, "\n"))
+		e.t.Errorf("%s: %d rows amid faults, %d without; %d are only there, and %d only here\n%.4000s", table, len(a), len(b),
+			len(alone), len(missed), strings.Join(apiece(missed, alone), "\n"))
 	}
 	if rows := len(e.rows("applications")); rows == 0 {
 		e.t.Error("there are no applications: the test tests nothing")
 	}
 	return same
+}
+
+// apiece are the lines that differ, record by record.
+func apiece(a, b []string) (out []string) {
+	texts := func(rows []string) map[string]string {
+		of := map[string]string{}
+		for _, row := range rows {
+			var r map[string]any
+			_ = json.Unmarshal([]byte(row), &r) // Postgres wrote it
+			text, _ := json.MarshalIndent(r, "", " ")
+			of[fmt.Sprint(r["scope"], r["remote_id"], r["id"])] = string(text)
+		}
+		return of
+	}
+	here, there := texts(a), texts(b)
+	keys := slices.AppendSeq(slices.Collect(maps.Keys(here)), maps.Keys(there))
+	slices.Sort(keys)
+	for _, key := range slices.Compact(keys) {
+		out = append(out, key)
+		out = append(out, differences(here[key], there[key])...)
+	}
+	return out
 }
 
 // rows are those of a table, in order, without what is apart.

@@ -102,6 +102,13 @@ func TestFaultsOnPages(t *testing.T) {
 	if err := json.Unmarshal(a.Data, &rows); err != nil || len(rows) != 11 || id(rows[0]) != id(rows[10]) {
 		t.Errorf("duplicate: %d rows, %v, want the first of 10 again at the end", len(rows), err)
 	}
+
+	l, a = page(levertest.Fault{Kind: levertest.FaultDuplicate}, "/opportunities?limit=40")
+	l.ClearFaults()
+	clean := l.get("/opportunities?limit=40")
+	if plain := bytes.TrimSuffix(clean.Data, []byte("]")); !bytes.Contains(plain, []byte("&")) || !bytes.HasPrefix(a.Data, plain) {
+		t.Error("duplicate: the rows are not to the letter those of the page without it")
+	}
 }
 
 func TestPoison(t *testing.T) {

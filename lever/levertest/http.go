@@ -2,7 +2,6 @@ package levertest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -115,7 +114,7 @@ func templateOf(pattern string) string {
 
 // answer writes v as JSON.
 func (s *Server) answer(w http.ResponseWriter, status int, v any) {
-	b, err := json.Marshal(v)
+	b, err := marshal(v)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

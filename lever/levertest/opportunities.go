@@ -112,7 +112,7 @@ func onlyFields(object []byte, include []string, x expansion) []byte {
 			delete(m, k)
 		}
 	}
-	b, _ := json.Marshal(m)
+	b, _ := marshal(m)
 	return b
 }
 

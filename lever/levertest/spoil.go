@@ -97,7 +97,7 @@ func (f *faults) spoilPage(template, offset string, body []byte, v Fault) []byte
 			}
 		}
 	}
-	out, err := json.Marshal(page)
+	out, err := marshal(page)
 	if err != nil {
 		return body
 	}
@@ -133,7 +133,7 @@ func poison(record []byte, v Fault) []byte {
 		field = v.Field
 	}
 	m[field] = json.RawMessage(value)
-	out, err := json.Marshal(m)
+	out, err := marshal(m)
 	if err != nil {
 		return record
 	}

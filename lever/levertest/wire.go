@@ -1,9 +1,19 @@
 package levertest
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 )
+
+// marshal writes v as Lever does: & < > stay as they are, so that a record reads the same to the letter whichever way it went out.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
 
 // ms is a moment in milliseconds since 1970; 0 goes out as null.
 type ms int64
