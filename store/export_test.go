@@ -16,7 +16,7 @@ import (
 // another, one would have to ask Postgres.
 func RememberedFor(s *Store, learnt, asked time.Time, times int) (anew int) {
 	id := [sha256.Size]byte{1}
-	s.callers.put(id, Caller{}, learnt.Add(RecognizedFor))
+	s.callers.put(id, Caller{}, learnt)
 	for range times {
 		if _, ok := s.callers.get(id, asked); !ok {
 			anew++

@@ -57,19 +57,47 @@ type Page struct {
 	ConnectorStatus string
 }
 
-// Page returns records in the order of the list, and how the list's scope stands.
+// listOf names a list.
+type listOf struct {
+	connector uuid.UUID
+	scope     unified.Scope
+}
+
+// standing is how a list stood.
+type standing struct {
+	ScopeStatus
+	ConnectorStatus string
+}
+
+// Page returns records in the order of the list, and how the list's scope stands. It is asked right before the records, but in
+// the midst of a list, where it may be how it stood up to RecognizedFor before: what a reader concludes at the end of a list,
+// they conclude from the last page.
 func (s *Store) Page(ctx context.Context, q ReadQuery) (Page, error) {
-	type state struct {
-		ScopeStatus
-		ConnectorStatus string
+	q, err := s.beforeWall(ctx, q)
+	var p Page
+	if err == nil {
+		p, err = s.page(ctx, q)
+	}
+	if err != nil {
+		return Page{}, fmt.Errorf("store: read %s: %w", q.Scope, err)
+	}
+	return p, nil
+}
+
+func (s *Store) page(ctx context.Context, q ReadQuery) (Page, error) {
+	of, began := listOf{q.Connector, q.Scope}, time.Now()
+	if q.After != nil && q.Limit > 0 {
+		if st, ok := s.standings.get(of, began); ok {
+			p := Page{Scope: st.ScopeStatus, ConnectorStatus: st.ConnectorStatus}
+			err := s.behind(ctx, q.Connector, func(b *pgx.Batch) { q.queue(b, &p.Records) })
+			if err != nil || len(p.Records) == q.Limit {
+				return p, err
+			}
+		}
 	}
 	var p Page
-	var states []state
-	q, err := s.beforeWall(ctx, q)
-	if err != nil {
-		return p, fmt.Errorf("store: read %s: %w", q.Scope, err)
-	}
-	err = s.behind(ctx, q.Connector, func(b *pgx.Batch) {
+	var states []standing
+	err := s.behind(ctx, q.Connector, func(b *pgx.Batch) {
 		if q.Scope == unified.Activities {
 			queue(b, &states, `SELECT status AS connector_status FROM connectors WHERE id = $1`, wireID(q.Connector))
 		} else {
@@ -78,13 +106,14 @@ FROM connector_scopes s JOIN connectors c ON c.id = s.connector_id WHERE s.conne
 		}
 		q.queue(b, &p.Records)
 	})
-	if err == nil && len(states) == 0 {
-		err = ErrNotFound // the connector went away
-	}
 	if err != nil {
-		return Page{}, fmt.Errorf("store: read %s: %w", q.Scope, err)
+		return p, err
+	}
+	if len(states) == 0 {
+		return p, ErrNotFound // the connector went away
 	}
 	p.Scope, p.ConnectorStatus = states[0].ScopeStatus, states[0].ConnectorStatus
+	s.standings.put(of, states[0], began)
 	return p, nil
 }
 

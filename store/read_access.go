@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,10 +38,6 @@ func (s *Store) Authorize(ctx context.Context, key, token string) (Caller, error
 	return Caller{KeyID: f.KeyID, KeyScopes: f.KeyScopes, Connector: f.Connector}, err
 }
 
-// RecognizedFor is how long Recognize may go by what it learnt: a key that another process revoked still reads for
-// as long.
-const RecognizedFor = time.Second
-
 // Recognize is Authorize from memory, where it has the answer and that is less than RecognizedFor old. What this
 // process changes holds at once. The connector is as it was then.
 func (s *Store) Recognize(ctx context.Context, key, token string) (Caller, error) {
@@ -54,54 +48,9 @@ func (s *Store) Recognize(ctx context.Context, key, token string) (Caller, error
 	}
 	c, err := s.Authorize(ctx, key, token)
 	if err == nil && c.Connector != nil {
-		s.callers.put(id, c, began.Add(RecognizedFor))
+		s.callers.put(id, c, began)
 	}
 	return c, err
-}
-
-// maxCallers bounds what is remembered.
-const maxCallers = 10_000
-
-// callers remembers who has asked lately, by the hash of key and token. Safe for concurrent use.
-type callers struct {
-	mu sync.RWMutex
-	m  map[[sha256.Size]byte]*recognized
-}
-
-type recognized struct {
-	Caller
-	until time.Time
-	asked atomic.Bool // somebody asks anew
-}
-
-// get is who that is, while it is remembered. In the second half of that time one of those who ask is told that it is
-// not, so that it is learnt anew before all who ask at the moment of its end would have to.
-func (c *callers) get(id [sha256.Size]byte, now time.Time) (Caller, bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	r, ok := c.m[id]
-	switch {
-	case !ok || !now.Before(r.until):
-		return Caller{}, false
-	case r.until.Sub(now) < RecognizedFor/2 && !r.asked.Swap(true):
-		return Caller{}, false
-	}
-	return r.Caller, true
-}
-
-func (c *callers) put(id [sha256.Size]byte, who Caller, until time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.m == nil || len(c.m) >= maxCallers {
-		c.m = map[[sha256.Size]byte]*recognized{}
-	}
-	c.m[id] = &recognized{Caller: who, until: until}
-}
-
-func (c *callers) forget() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.m = nil
 }
 
 // knownKey is an API key as Authorize finds it.

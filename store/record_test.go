@@ -172,3 +172,40 @@ func TestReadsTakeTurns(t *testing.T) {
 		t.Errorf("a read that waited = %v", err)
 	}
 }
+
+// TestAListEndsAsItStands holds that how a list stands is of the moment on its first page and on its last, and that a connector
+// that was deleted amid a list is not taken for one with fewer records.
+func TestAListEndsAsItStands(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c := linked(t, db)
+	var tags []unified.Record
+	for _, id := range []string{"a", "b", "c", "d", "e"} {
+		tags = append(tags, &unified.Tag{Envelope: unified.Envelope{ID: unified.ID(c.ID, unified.Tags, id), RemoteID: id}})
+	}
+	put(t, db, running(t, db, c.ID, stream), tags...)
+	var after *store.Position
+	for i, want := range []struct {
+		page    string
+		asks    bool
+		records int
+	}{{"first", true, 2}, {"second", false, 2}, {"last", true, 1}} {
+		at := time.Date(2026, 1, 1+i, 0, 0, 0, 0, time.UTC)
+		db.Exec(`UPDATE connector_scopes SET synced_at = $1`, at)
+		p, err := db.Store.Page(t.Context(), store.ReadQuery{Connector: c.ID, Scope: unified.Tags, Limit: 2, After: after})
+		if err != nil || p.Scope.SyncedAt == nil || want.asks && !p.Scope.SyncedAt.Equal(at) || p.Scope.SyncedAt.After(at) {
+			t.Fatalf("the %s page stands at %v, %v; want %v", want.page, p.Scope.SyncedAt, err, at)
+		}
+		if len(p.Records) != want.records {
+			t.Fatalf("the %s page has %d records; want %d", want.page, len(p.Records), want.records)
+		}
+		pos := p.Records[len(p.Records)-1].Position()
+		after = &pos
+	}
+	if err := db.Store.DeleteConnector(t.Context(), c.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Store.Page(t.Context(), store.ReadQuery{Connector: c.ID, Scope: unified.Tags, Limit: 2, After: &store.Position{}}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a page of a connector that was deleted: %v; want ErrNotFound", err)
+	}
+}

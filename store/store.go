@@ -24,6 +24,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"runtime"
@@ -66,7 +67,8 @@ type Store struct {
 	ahead    chan struct{} // one for each transaction that has begun ahead of its turn
 
 	failpoint func(point string, connector uuid.UUID, of string) // nil outside of tests
-	callers   callers
+	callers   lately[[sha256.Size]byte, Caller]
+	standings lately[listOf, standing]
 	wall      atomic.Pointer[Wall] // as it stood when it was first needed
 }
 

@@ -1,8 +1,11 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,6 +50,68 @@ func TestRateLimitOverProcesses(t *testing.T) {
 		if u := l.count(t.Context(), "x"); u.over != (i >= 4) || u.remaining != max(0, 3-i) {
 			t.Errorf("count %d over two processes = %+v", i+1, u)
 		}
+	}
+}
+
+// asked counts what a client sends to Redis.
+type asked struct{ n atomic.Int64 }
+
+func (a *asked) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (a *asked) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		a.n.Add(1)
+		return next(ctx, cmd)
+	}
+}
+func (a *asked) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+// Of a busy caller a process counts ahead: not every request asks Redis, one process lets through all that may be, two together
+// never more, and little less where one of them has counted ahead and then is asked no more.
+func TestRateLimitCountsAhead(t *testing.T) {
+	t.Parallel()
+	const limit = 3000
+	e := newEnv(t)
+	through := func(l *limiter, caller string, clients, each int) int {
+		var n atomic.Int64
+		var wg sync.WaitGroup
+		for range clients {
+			wg.Go(func() {
+				for range each {
+					if u := l.count(t.Context(), caller); !u.over {
+						n.Add(1)
+					} else if u.remaining != 0 {
+						t.Errorf("refused with %d remaining", u.remaining)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		return int(n.Load())
+	}
+	hook := &asked{}
+	e.rdb.AddHook(hook)
+	for _, clients := range []int{1, 16} {
+		caller := fmt.Sprint("alone ", clients)
+		before := hook.n.Load()
+		if got := through(newLimiter(e.rdb, limit), caller, clients, limit/clients); got != limit/clients*clients {
+			t.Errorf("%d clients of one process: %d let through; want all of %d", clients, got, limit/clients*clients)
+		}
+		if asks := hook.n.Load() - before; asks > limit/4 {
+			t.Errorf("%d clients of one process: Redis was asked %d times for %d requests", clients, asks, limit)
+		}
+		l := newLimiter(e.rdb, limit)
+		through(l, caller+" beyond", clients, limit/clients+1)
+		if got := through(l, caller+" beyond", 1, 200); got > clients {
+			t.Errorf("%d clients of one process: %d let through beyond the limit", clients, got)
+		}
+	}
+	a, b := newLimiter(e.rdb, limit), newLimiter(e.rdb, limit)
+	first := through(a, "both", 4, 50)
+	all := first + through(b, "both", 4, limit)
+	if first != 200 || all > limit || all < limit-limit/aheadShare {
+		t.Errorf("two processes let %d, then %d through; want 200, then at most %d and at least a %dth less", first, all, limit, aheadShare)
 	}
 }
 

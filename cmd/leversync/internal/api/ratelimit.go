@@ -25,7 +25,9 @@ var rateSource string
 var rateScript = redis.NewScript(rateSource)
 
 // limiter counts requests, in windows of a minute that the first request opens: over all processes by Redis,
-// and while that is away each process by itself. Safe for concurrent use.
+// and while that is away each process by itself. Of a busy caller a process counts some requests ahead, a share of what is
+// left, so that not every one asks Redis. What one process counted ahead and did not use, others can't: with n of them a
+// caller gets all of the limit but (n-1)/aheadShare of it at least, and never more. Safe for concurrent use.
 type limiter struct {
 	rdb   redis.UniversalClient
 	limit int
@@ -33,12 +35,26 @@ type limiter struct {
 
 	mu    sync.Mutex
 	away  time.Time // Redis is not asked before
+	held  map[string]ahead
 	local map[string]window
-	swept time.Time // local has been gone through
+	swept time.Time // held and local have been gone through
 }
 
-// maxLocal is how many callers are told apart while Redis is away; all others are counted as one.
-const maxLocal = 10_000
+const (
+	// maxLocal is of how many callers requests are counted ahead, and how many are told apart while Redis is away; all
+	// others are counted as one then.
+	maxLocal = 10_000
+	// A process counts at most one of so many requests that are left ahead, and no more than so many.
+	aheadShare, aheadMost = 64, 64
+)
+
+// ahead is what a process has counted of a caller's window in Redis.
+type ahead struct {
+	left   int           // requests that are counted, and have not come
+	upTo   int           // how many of the caller's were counted when it asked last
+	asking chan struct{} // closed once somebody who asks for more has an answer; nil: nobody does
+	end    time.Time
+}
 
 type window struct {
 	n   int
@@ -53,7 +69,7 @@ type usage struct {
 }
 
 func newLimiter(rdb redis.UniversalClient, limit int) *limiter {
-	return &limiter{rdb: rdb, limit: limit, now: time.Now, local: map[string]window{}}
+	return &limiter{rdb: rdb, limit: limit, now: time.Now, held: map[string]ahead{}, local: map[string]window{}}
 }
 
 // count counts one request of a caller.
@@ -67,35 +83,98 @@ func (l *limiter) count(ctx context.Context, caller string) usage {
 }
 
 func (l *limiter) shared(ctx context.Context, caller string, now time.Time) (n int, end time.Time, ok bool) {
-	l.mu.Lock()
-	skip := l.rdb == nil || now.Before(l.away)
-	l.mu.Unlock()
-	if skip {
-		return 0, end, false
+	n, end, size, answered := l.take(caller, now)
+	if size == 0 {
+		return n, end, n > 0
 	}
 	tctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rateTimeout)
 	defer cancel()
-	got, err := rateScript.Run(tctx, l.rdb, []string{"leversync:rate:{" + caller + "}"}, rateWindow.Milliseconds()).Int64Slice()
+	got, err := rateScript.Run(tctx, l.rdb, []string{"leversync:rate:{" + caller + "}"}, rateWindow.Milliseconds(), size).Int64Slice()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if answered != nil {
+		close(answered)
+		if h := l.held[caller]; h.asking == answered {
+			h.asking = nil
+			l.held[caller] = h
+		}
+	}
 	if err != nil || len(got) != 2 {
-		l.mu.Lock()
 		l.away = now.Add(rateProbe)
-		l.mu.Unlock()
 		return 0, end, false
 	}
-	return int(got[0]), now.Add(time.Duration(got[1]) * time.Millisecond), true
+	n, end = int(got[0]), now.Add(time.Duration(got[1])*time.Millisecond)
+	return l.hold(caller, size, n, end, now), end, true
+}
+
+// take takes a request from those that were counted ahead: it is the caller's nth. Where there is none, it says for how many to
+// ask Redis, or 0 while that is away. While one asks for many, all others wait for the answer: until that one closes answered.
+func (l *limiter) take(caller string, now time.Time) (n int, end time.Time, size int, answered chan struct{}) {
+	for {
+		l.mu.Lock()
+		h, skip := l.held[caller], l.rdb == nil || now.Before(l.away)
+		share := 1
+		if now.Before(h.end) {
+			share = min((l.limit-h.upTo)/aheadShare, aheadMost)
+		} else {
+			h.left = 0
+		}
+		switch {
+		case h.left > 0:
+			h.left--
+			l.held[caller] = h
+			l.mu.Unlock()
+			return h.upTo - h.left, h.end, 0, nil
+		case skip || share <= 1:
+			l.mu.Unlock()
+			if skip {
+				return 0, end, 0, nil
+			}
+			return 0, end, 1, nil
+		case h.asking == nil:
+			h.asking = make(chan struct{})
+			l.held[caller] = h
+			l.mu.Unlock()
+			return 0, end, share, h.asking
+		}
+		l.mu.Unlock()
+		<-h.asking // for rateTimeout at most
+	}
+}
+
+// hold keeps for later what of size requests, the last of which is the caller's nth, is within the limit and is not the one that
+// asked, and returns which one that is. l.mu is held.
+func (l *limiter) hold(caller string, size, n int, end, now time.Time) int {
+	within := size - max(0, n-l.limit)
+	if within <= 0 {
+		return n
+	}
+	h, known := l.held[caller]
+	if !now.Before(h.end) {
+		h = ahead{asking: h.asking}
+	}
+	h.left, h.upTo, h.end = h.left+within-1, max(h.upTo, min(n, l.limit)), end
+	if known || l.roomIn(func() int { return len(l.held) }, now) {
+		l.held[caller] = h
+	}
+	return h.upTo - h.left
+}
+
+// roomIn reports whether one more can be told apart, when those whose window ended are forgotten. l.mu is held.
+func (l *limiter) roomIn(n func() int, now time.Time) bool {
+	if n() >= maxLocal && now.Sub(l.swept) >= rateWindow {
+		l.swept = now
+		maps.DeleteFunc(l.local, func(_ string, w window) bool { return !now.Before(w.end) })
+		maps.DeleteFunc(l.held, func(_ string, h ahead) bool { return !now.Before(h.end) })
+	}
+	return n() < maxLocal
 }
 
 func (l *limiter) alone(caller string, now time.Time) (int, time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, known := l.local[caller]; !known && len(l.local) >= maxLocal {
-		if now.Sub(l.swept) >= rateWindow {
-			l.swept = now
-			maps.DeleteFunc(l.local, func(_ string, w window) bool { return !now.Before(w.end) })
-		}
-		if len(l.local) >= maxLocal {
-			caller = "all others"
-		}
+	if _, known := l.local[caller]; !known && !l.roomIn(func() int { return len(l.local) }, now) {
+		caller = "all others"
 	}
 	w := l.local[caller]
 	if !now.Before(w.end) {
