@@ -2,7 +2,7 @@
 #
 # Variables: VERSION (what `leversync version` prints), BIN (what build makes), DEMO_FLAGS and KEEP=1 (for demo),
 # TEST_FLAGS and PKG (for test, such as TEST_FLAGS='-run TestClaim' PKG=./store), FUZZTIME (for fuzz),
-# SOAK (for soak), COUNT (for flakes).
+# SOAK (for soak), COUNT (for flakes), PARALLEL (tests of a package at once: most of them wait, so more than processors).
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -22,6 +22,7 @@ DEMO_FLAGS  ?=
 FUZZTIME    ?= 30s
 SOAK        ?= 30m
 COUNT       ?= 20
+PARALLEL    ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? n : 4)))
 
 # KEEP=1 leaves the demo up until it is interrupted.
 ifneq ($(filter-out 0 no false,$(KEEP)),)
@@ -40,7 +41,7 @@ bin/slim/go.mod: go.mod go.sum deploy/slim.sh
 	@deploy/slim.sh
 
 test: ## run all tests, races watched, on a Postgres and a Redis started for them, and a Chromium
-	deploy/services.sh run --fast --browser -- $(GO) test -race -shuffle=on -timeout 15m $(TEST_FLAGS) $(PKG)
+	deploy/services.sh run --fast --browser -- $(GO) test -race -shuffle=on -timeout 15m -parallel $(PARALLEL) $(TEST_FLAGS) $(PKG)
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
