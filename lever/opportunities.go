@@ -26,6 +26,15 @@ type OpportunityOptions struct {
 // Opportunities lists opportunities, in the order of their stage and last advance: not by time, and not
 // as of one moment. Source: Lever API v1, "List all opportunities".
 func (c *Client) Opportunities(ctx context.Context, o OpportunityOptions) iter.Seq2[Page[Opportunity], error] {
+	return list[Opportunity](ctx, c, at("/opportunities"), o.query(), o.Token)
+}
+
+// OpportunitySketches is Opportunities, of each of which only the id is read.
+func (c *Client) OpportunitySketches(ctx context.Context, o OpportunityOptions) iter.Seq2[Page[Sketch], error] {
+	return list[Sketch](ctx, c, at("/opportunities"), o.query(), o.Token)
+}
+
+func (o OpportunityOptions) query() url.Values {
 	q := url.Values{}
 	setTime(q, "updated_at_start", o.UpdatedSince)
 	setTime(q, "updated_at_end", o.UpdatedUntil)
@@ -44,7 +53,7 @@ func (c *Client) Opportunities(ctx context.Context, o OpportunityOptions) iter.S
 	if o.PageSize > 0 && o.PageSize < maxPageSize {
 		q.Set("limit", strconv.Itoa(o.PageSize))
 	}
-	return list[Opportunity](ctx, c, at("/opportunities"), q, o.Token)
+	return q
 }
 
 // Opportunity gets one opportunity, its applications expanded. *NotFoundError: it was deleted.

@@ -41,8 +41,8 @@ func decodePage[T any](body []byte) (items []Item[T], env envelope, err error) {
 			return decodeItems(body, i, &items)
 		case body[i] == '{':
 			found := false
-			end, err := object(body, i, func(key string, i int) (int, error) {
-				if key == "eeoResponses" && i < len(body) && body[i] == '[' {
+			end, err := object(body, i, func(key []byte, i int) (int, error) {
+				if string(key) == "eeoResponses" && i < len(body) && body[i] == '[' {
 					found = true
 					return decodeItems(body, i, &items)
 				}
@@ -97,17 +97,22 @@ func envelopeKeys(body []byte, data func(int) (int, error), env *envelope) error
 
 func envelopeObject(body []byte, i int, data func(int) (int, error), env *envelope) (int, error) {
 	found := false
-	end, err := object(body, i, func(key string, i int) (int, error) {
-		switch {
-		case i >= len(body):
+	end, err := object(body, i, func(key []byte, i int) (int, error) {
+		if i >= len(body) {
 			return i, malformed(invalidJSON)
-		case key == "data":
+		}
+		switch string(key) {
+		case "data":
 			found = true
 			return data(i)
-		case key == "hasNext" && env != nil:
-			return field(body, i, &env.hasNext)
-		case key == "next" && env != nil:
-			return field(body, i, &env.next)
+		case "hasNext":
+			if env != nil {
+				return field(body, i, &env.hasNext)
+			}
+		case "next":
+			if env != nil {
+				return field(body, i, &env.next)
+			}
 		}
 		return skip(body, i)
 	})
@@ -181,7 +186,7 @@ func decodeItem[T any](body []byte, i int) (item Item[T], end int, err error) {
 		item.Raw = body[i:end:end] // the evidence, as it came
 		return item, end, nil
 	}
-	if err := decodeJSON(item.Raw, &item.Value); err != nil {
+	if err := decodeRecord(item.Raw, &item.Value); err != nil {
 		item.Err = recordError(err)
 	} else if r, ok := any(&item.Value).(interface{ RecordID() string }); ok && r.RecordID() == "" {
 		item.Err = ErrNoID
@@ -191,6 +196,14 @@ func decodeItem[T any](body []byte, i int) (item Item[T], end int, err error) {
 		item.Value = none
 	}
 	return item, end, nil
+}
+
+// decodeRecord decodes a sanitised record, or as much of it as its type wants.
+func decodeRecord(raw []byte, v any) error {
+	if s, ok := v.(*Sketch); ok {
+		return s.read(raw)
+	}
+	return decodeJSON(raw, v)
 }
 
 // recordError is err, of the JSON library or of a type of this package, without values of the record.

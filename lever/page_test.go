@@ -1,6 +1,7 @@
 package lever
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -203,6 +204,41 @@ func TestRecordErrorsHoldNoValues(t *testing.T) {
 	}
 }
 
+// idOnly is what a Sketch is, as the JSON library reads it.
+type idOnly struct {
+	ID string `json:"id"`
+}
+
+func (o idOnly) RecordID() string { return o.ID }
+
+// sketchesAgree holds that the sketches of a page have the ids, the bytes and the errors that decoding its records gives.
+func sketchesAgree(t *testing.T, body []byte) {
+	t.Helper()
+	want, _, wantErr := decodePage[idOnly](body)
+	got, _, err := decodePage[Sketch](body)
+	if (err == nil) != (wantErr == nil) || len(got) != len(want) {
+		t.Fatalf("sketches of %q: %d, %v; want %d, %v", body, len(got), err, len(want), wantErr)
+	}
+	for i := range got {
+		if g, w := got[i], want[i]; g.Value.ID != w.Value.ID || (g.Err == nil) != (w.Err == nil) || !bytes.Equal(g.Raw, w.Raw) {
+			t.Errorf("sketch of %q: %q, %v; want %q, %v", g.Raw, g.Value.ID, g.Err, w.Value.ID, w.Err)
+		}
+	}
+}
+
+func TestSketchesReadTheIDThatDecodingReads(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`[{"id":"a"},{"x":{"id":"b"},"id":"c"}]`, `[{"id":"a","id":"b"},{"id":"a","\u0069d":"b"},{"\u0069d":"b"}]`, `[{"id":7},{"id":null},{"id":"a","id":null},{"id":{}}]`,
+		`[{},{"ID":"a"},7,"x",null,[1]]`, `[{"id":"a\u0041\n"},{"id":"\ud800"},{ "id" : "a" }, {"id":""}]`, "[{\"id\":\"a\x00b\"},{\"i\x00d\":\"a\"}]", `[{"id":"a`,
+	} {
+		sketchesAgree(t, []byte(body))
+	}
+	for _, name := range recordings(t) {
+		sketchesAgree(t, fixture(t, name))
+	}
+}
+
 func FuzzPage(f *testing.F) {
 	for _, s := range []string{
 		`{"data":[{"id":"a"}],"hasNext":true,"next":"t"}`, `[{"id":"a"}]`, `{"data":{"eeoResponses":[{"id":"a"}]}}`, `{"data":null}`,
@@ -228,6 +264,7 @@ func FuzzPage(f *testing.F) {
 				t.Errorf("decodePage(%q): record %d is %q: %v", body, i, it.Raw, storable(it.Raw))
 			}
 		}
+		sketchesAgree(t, body)
 		_, _ = decodeOne[Opportunity](body)
 	})
 }

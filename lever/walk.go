@@ -12,7 +12,7 @@ func white(b []byte, i int) int {
 
 // object walks over the object at i and gives each name, raw, with the place of its value. value returns
 // where the value ends.
-func object(b []byte, i int, value func(key string, i int) (int, error)) (int, error) {
+func object(b []byte, i int, value func(key []byte, i int) (int, error)) (int, error) {
 	if i = white(b, i+1); i < len(b) && b[i] == '}' {
 		return i + 1, nil
 	}
@@ -24,7 +24,7 @@ func object(b []byte, i int, value func(key string, i int) (int, error)) (int, e
 		if !ok {
 			return i, malformed(invalidJSON)
 		}
-		key := string(b[i+1 : end-1])
+		key := b[i+1 : end-1]
 		if i = white(b, end); i >= len(b) || b[i] != ':' {
 			return i, malformed(invalidJSON)
 		}

@@ -56,6 +56,27 @@ func (t *Tx) KnownParents(ctx context.Context, sc unified.Scope, remoteIDs []str
 	return m, nil
 }
 
+// AsStored returns those of the parents named, each with the hash of its payload, that are stored with just that one and not gone.
+// It asks outside of any transaction, before a page has its turn.
+func (s *Store) AsStored(ctx context.Context, connector uuid.UUID, sc unified.Scope, hashes map[string][]byte) (map[string]bool, error) {
+	ids, raws := make(texts, 0, len(hashes)), make(pgtype.FlatArray[[]byte], 0, len(hashes))
+	for id, hash := range hashes {
+		ids, raws = append(ids, id), append(raws, hash)
+	}
+	rows, err := s.pool.Query(ctx, `SELECT p.remote_id FROM unnest($3::text[], $4::bytea[]) u(id, hash), LATERAL (
+    SELECT remote_id, raw_hash, deleted_at FROM parents WHERE remote_id = u.id AND connector_id = $1 AND scope = $2 LIMIT 1) p
+WHERE p.raw_hash = u.hash AND p.deleted_at IS NULL`, connector, string(sc), ids, raws)
+	if err != nil {
+		return nil, err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	same := make(map[string]bool, len(found))
+	for _, id := range found {
+		same[id] = true
+	}
+	return same, err
+}
+
 // UpsertParents writes parents. Where the digest is new, the children in the bit set kinds are put down to
 // be read, in the lane given.
 func (t *Tx) UpsertParents(ctx context.Context, sc unified.Scope, ps []Parent, kinds, lane int) error {

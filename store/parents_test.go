@@ -117,6 +117,15 @@ func TestUpsertParents(t *testing.T) {
 		if len(m) != 1 {
 			t.Fatalf("KnownParents of one that is there and one that is not: %v", m)
 		}
+		// What is looked up ahead of its turn says the same.
+		hashes := map[string][]byte{"p": p.RawHash, "other": {9}, "never there": p.RawHash}
+		same, err := db.Store.AsStored(t.Context(), c.ID, unified.Applications, hashes)
+		if k := m["p"]; err != nil || same["p"] == k.Changed(p) || len(same) > 1 || same["other"] {
+			t.Errorf("AsStored = %v, %v; want p where KnownParents has it unchanged: %+v", same, err, k)
+		}
+		if same, err := db.Store.AsStored(t.Context(), uuid.New(), unified.Applications, hashes); err != nil || len(same) != 0 {
+			t.Errorf("AsStored of another connector = %v, %v; want none", same, err)
+		}
 		return m["p"]
 	}
 	if k := known(); k.Changed(p) || k.Person != "x" || k.Deleted {

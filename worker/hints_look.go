@@ -189,10 +189,10 @@ func (l *look) keep(ctx context.Context, sights []sight) error {
 	}
 	err := l.commit(ctx, calls, func(ctx context.Context, tx *store.Tx) error {
 		var items []lever.Item[lever.Opportunity]
-		var ids, gone []string
+		var gone []string
 		for _, s := range seen {
 			tx.Add(store.Counts{Bound: int64(len(s.calls)), Read: int64(len(s.items))})
-			items, ids = append(items, s.items...), append(ids, s.ids...)
+			items = append(items, s.items...)
 			if s.gone {
 				gone = append(gone, s.hint.RemoteID)
 			}
@@ -200,7 +200,7 @@ func (l *look) keep(ctx context.Context, sights []sight) error {
 		if err := l.remove(ctx, tx, gone); err != nil {
 			return err
 		}
-		if err := l.write(ctx, tx, items, ids); err != nil {
+		if err := l.write(ctx, tx, items); err != nil {
 			return err
 		}
 		return l.done(ctx, tx, seen)

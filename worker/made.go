@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"iter"
 
@@ -17,16 +18,79 @@ type made struct {
 	app    store.Prepared[*unified.Application]
 	done   bool  // app, or why there is none, is known
 	err    error // why there is none
+	sketch bool  // no more of it is read than tells whether it changed: its id, and the parent's hash
+	stored bool  // when it was looked up, before its turn, it was stored just so
 }
 
-// made makes what comes of pages where their reader is.
-func (o *opportunities) made(pages iter.Seq2[lever.Page[lever.Opportunity], error]) iter.Seq2[lever.Page[made], error] {
-	return func(yield func(lever.Page[made], error) bool) {
+// pages is the list, with what comes of its records made where they are read. After the first traversal most are stored as they
+// come: they are read no further than it takes to see that.
+func (o *opportunities) pages(ctx context.Context, opts lever.OpportunityOptions) iter.Seq2[lever.Page[made], error] {
+	if o.state.LastStartedAt == nil || o.anew() {
+		return pagesOf(o.client().Opportunities(ctx, opts), o.makeAll)
+	}
+	return pagesOf(o.client().OpportunitySketches(ctx, opts), sketches)
+}
+
+// pagesOf makes of pages of one type those of another.
+func pagesOf[T, U any](pages iter.Seq2[lever.Page[T], error], of func([]lever.Item[T]) []lever.Item[U]) iter.Seq2[lever.Page[U], error] {
+	return func(yield func(lever.Page[U], error) bool) {
 		for page, err := range pages {
-			if !yield(lever.Page[made]{Items: o.makeAll(page.Items), Token: page.Token, Next: page.Next, Call: page.Call}, err) {
+			if !yield(lever.Page[U]{Items: of(page.Items), Token: page.Token, Next: page.Next, Call: page.Call}, err) {
 				return
 			}
 		}
+	}
+}
+
+func sketches(items []lever.Item[lever.Sketch]) []lever.Item[made] {
+	out := make([]lever.Item[made], len(items))
+	for i, it := range items {
+		v := made{Opportunity: lever.Opportunity{ID: it.Value.ID}, parent: store.Parent{RemoteID: identity(it), RawHash: store.HashRaw(it.Raw)}, sketch: true}
+		out[i] = lever.Item[made]{Value: v, Raw: it.Raw, Sanitized: it.Sanitized, Err: it.Err}
+	}
+	return out
+}
+
+// inFull is an opportunity of which all is read.
+func (o *opportunities) inFull(it lever.Item[made]) lever.Item[made] {
+	if !it.Value.sketch || it.Err != nil {
+		return it
+	}
+	full := lever.DecodeItem[lever.Opportunity](it.Raw)
+	full.Sanitized = it.Sanitized // it came clean the second time
+	return o.makeAll([]lever.Item[lever.Opportunity]{full})[0]
+}
+
+// asStored reports whether an opportunity is stored as it is: it was when it was looked up, and the page before, which was being
+// written then, did not change that.
+func (o *opportunities) asStored(it lever.Item[made]) bool {
+	return it.Value.stored && !o.wrote[o.cursor.Page-1][it.Value.parent.RemoteID]
+}
+
+// noteWritten remembers what the page writes, and the page before wrote.
+func (o *opportunities) noteWritten(parents []store.Parent) {
+	ids := make(map[string]bool, len(parents))
+	for _, p := range parents {
+		ids[p.RemoteID] = true
+	}
+	o.wrote = map[int]map[string]bool{o.cursor.Page - 1: o.wrote[o.cursor.Page-1], o.cursor.Page: ids}
+}
+
+// look finds out which of a page's opportunities are stored as they are, while the page before is written.
+func (o *opportunities) look(ctx context.Context, page lever.Page[made]) {
+	hashes := make(map[string][]byte, len(page.Items))
+	for _, it := range page.Items {
+		if it.Err == nil {
+			hashes[it.Value.parent.RemoteID] = it.Value.parent.RawHash
+		}
+	}
+	same, err := o.w.store.AsStored(ctx, o.connector.ID, unified.Applications, hashes)
+	if err != nil {
+		return // they are looked for when they have their turn
+	}
+	for i := range page.Items {
+		v := &page.Items[i].Value
+		v.stored = same[v.parent.RemoteID] && bytes.Equal(v.parent.RawHash, hashes[v.parent.RemoteID]) // another of its versions may be on the page
 	}
 }
 

@@ -60,8 +60,9 @@ type opportunities struct {
 	*slice
 	cursor cursor
 	hired  map[string]bool
-	long   bool // the list was found to be long enough to be cut into windows
-	uncut  bool // it is not tried again in this slice
+	long   bool                    // the list was found to be long enough to be cut into windows
+	uncut  bool                    // it is not tried again in this slice
+	wrote  map[int]map[string]bool // by page, the opportunities that were written: of this page and the one before
 }
 
 // scope is which of the stream's scopes its calls are logged for.
@@ -131,7 +132,7 @@ func (o *opportunities) list(ctx context.Context) error {
 	} else {
 		opts := o.options()
 		opts.Token = o.cursor.Token
-		err = traverse(ctx, o.slice, &o.cursor, next, o.made(o.probing(o.client().Opportunities(ctx, opts))), writer[made]{apply: o.apply, ahead: o.ahead})
+		err = traverse(ctx, o.slice, &o.cursor, next, o.probing(o.pages(ctx, opts)), writer[made]{apply: o.apply, ahead: o.ahead, look: o.look})
 	}
 	var y *yield
 	if o.long && errors.As(err, &y) {
@@ -165,30 +166,33 @@ func (o *opportunities) apply(ctx context.Context, tx *store.Tx, page lever.Page
 func (o *opportunities) ahead(ctx context.Context, tx *store.Tx, page lever.Page[made]) (func(context.Context, *store.Tx) error, error) {
 	done, err := o.putFresh(ctx, tx, page.Items)
 	return func(ctx context.Context, tx *store.Tx) error {
-		ids, _ := met(page)
 		if o.cursor.Full {
+			ids, _ := met(page)
 			if err := tx.Met(ctx, o.cursor.Page, ids); err != nil {
 				return err
 			}
 		}
-		return o.put(ctx, tx, page.Items, ids, done)
+		return o.put(ctx, tx, page.Items, done)
 	}, err
 }
 
 // write brings opportunities up to date that did not come by a list.
-func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.Item[lever.Opportunity], ids []string) error {
+func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.Item[lever.Opportunity]) error {
 	all := o.makeAll(items)
 	done, err := o.putFresh(ctx, tx, all)
 	if err != nil {
 		return err
 	}
-	return o.put(ctx, tx, all, ids, done)
+	return o.put(ctx, tx, all, done)
 }
 
 // put brings opportunities up to date: those that changed, the applications that they are, and the
 // candidates that they belong to, now and before. What was done early is not done again.
-func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Item[made], ids []string, done headstart) error {
-	known, err := tx.KnownParents(ctx, unified.Applications, slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return done.written[id] }))
+func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Item[made], done headstart) error {
+	anew := o.anew()
+	items = slices.DeleteFunc(slices.Clone(items), func(it lever.Item[made]) bool { return !anew && o.asStored(it) })
+	ids, _ := met(lever.Page[made]{Items: items})
+	known, err := tx.KnownParents(ctx, unified.Applications, slices.DeleteFunc(ids, func(id string) bool { return done.written[id] }))
 	if err != nil {
 		return err
 	}
@@ -197,14 +201,14 @@ func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Ite
 	var leads []string     // without an application: a survey answer hangs on one
 	var anonymous []string // since they were stored
 	people := map[string][]lever.Opportunity{}
-	anew := o.anew()
 	for _, it := range items {
-		v := it.Value
-		p := v.parent
-		k, stored := known[p.RemoteID]
-		if it.Err == nil && stored && !k.Changed(p) && !anew {
+		k, stored := known[it.Value.parent.RemoteID]
+		if it.Err == nil && stored && !k.Changed(it.Value.parent) && !anew {
 			continue
 		}
+		it = o.inFull(it)
+		v := it.Value
+		p := v.parent
 		if it.Err == nil && v.IsAnonymized && stored && !bytes.Equal(k.Digest, p.Digest) {
 			anonymous = append(anonymous, p.RemoteID)
 		}
@@ -225,6 +229,7 @@ func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Ite
 			people[k.Person] = append(people[k.Person], nil...) // it was merged into another contact
 		}
 	}
+	o.noteWritten(parents)
 	if len(people) == 0 {
 		return nil
 	}

@@ -105,16 +105,17 @@ func (p *postings) list(ctx context.Context) error {
 }
 
 func (p *postings) apply(ctx context.Context, tx *store.Tx, page lever.Page[lever.Posting]) error {
-	ids, _ := met(page)
 	if p.cursor.Full {
+		ids, _ := met(page)
 		if err := tx.Met(ctx, p.cursor.Page, ids); err != nil {
 			return err
 		}
 	}
-	return p.write(ctx, tx, page.Items, ids)
+	return p.write(ctx, tx, page.Items)
 }
 
-func (p *postings) write(ctx context.Context, tx *store.Tx, items []lever.Item[lever.Posting], ids []string) error {
+func (p *postings) write(ctx context.Context, tx *store.Tx, items []lever.Item[lever.Posting]) error {
+	ids, _ := met(lever.Page[lever.Posting]{Items: items})
 	known, err := tx.KnownParents(ctx, unified.Jobs, ids)
 	if err != nil {
 		return err

@@ -37,6 +37,8 @@ type writer[T any] struct {
 	apply func(context.Context, *store.Tx, lever.Page[T]) error
 	// ahead writes what of a page need not wait for the one before it, and returns what writes the rest. nil: it all must wait.
 	ahead func(context.Context, *store.Tx, lever.Page[T]) (rest func(context.Context, *store.Tx) error, err error)
+	// look marks what of a page is stored as it is, after the first traversal. nil: that is found out when it has its turn.
+	look func(context.Context, lever.Page[T])
 }
 
 // traverse pages through a list: the next page is fetched while this one is written. Each page is one
@@ -47,6 +49,9 @@ func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c
 	defer cancel()
 	ch := make(chan fetched[T])
 	go w.read(ctx, s, pages, ch)
+	if w.look != nil && s.state.LastStartedAt != nil && !s.anew() {
+		ch = w.looked(ctx, s, ch)
+	}
 	defer func() {
 		cancel()
 		for f := range ch { // a page that came too late: its call was made all the same
@@ -105,6 +110,30 @@ func (w writer[T]) read(ctx context.Context, s *slice, pages iter.Seq2[lever.Pag
 			return
 		}
 	}
+}
+
+// looked hands pages on. While the one before is still being written, it looks up what it has.
+func (w writer[T]) looked(ctx context.Context, s *slice, in <-chan fetched[T]) chan fetched[T] {
+	out := make(chan fetched[T])
+	go func() {
+		defer close(out)
+		for f := range in {
+			select {
+			case out <- f:
+				continue
+			default:
+			}
+			if f.err == nil {
+				w.look(ctx, f.page)
+			}
+			select {
+			case out <- f:
+			case <-ctx.Done():
+				s.rec.put(f.calls)
+			}
+		}
+	}()
+	return out
 }
 
 // begin writes what of a page need not wait; nil: nothing was.

@@ -25,7 +25,7 @@ func (o *opportunities) verify(ctx context.Context) error {
 // verifyEach asks for the cursor's suspects one by one: what Lever does not know is removed, what it shows is
 // written, and what it refuses (confidential by now: not for us, but there) stays.
 func verifyEach[T any](ctx context.Context, s *slice, c *cursor, get func(context.Context, string) (lever.Item[T], error),
-	remove func(context.Context, *store.Tx, []string) error, write func(context.Context, *store.Tx, []lever.Item[T], []string) error) error {
+	remove func(context.Context, *store.Tx, []string) error, write func(context.Context, *store.Tx, []lever.Item[T]) error) error {
 	for len(c.Suspects) > 0 {
 		if s.over() {
 			return &yield{reason: "slice over"}
@@ -45,7 +45,7 @@ func verifyEach[T any](ctx context.Context, s *slice, c *cursor, get func(contex
 			case lever.VerdictGone:
 				err = remove(ctx, tx, []string{id})
 			case lever.VerdictOK:
-				err = write(ctx, tx, []lever.Item[T]{it}, []string{id})
+				err = write(ctx, tx, []lever.Item[T]{it})
 			}
 			if err != nil {
 				return err

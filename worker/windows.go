@@ -120,12 +120,12 @@ func (o *opportunities) cut(ctx context.Context) error {
 }
 
 // probing reads a list of unknown length until it is known to be long enough to be cut; then o.long is set.
-func (o *opportunities) probing(pages iter.Seq2[lever.Page[lever.Opportunity], error]) iter.Seq2[lever.Page[lever.Opportunity], error] {
+func (o *opportunities) probing(pages iter.Seq2[lever.Page[made], error]) iter.Seq2[lever.Page[made], error] {
 	n := o.cursor.Page
 	if !o.cursor.Full || o.state.LastFullPages > 0 || o.uncut {
 		return pages
 	}
-	return func(yield func(lever.Page[lever.Opportunity], error) bool) {
+	return func(yield func(lever.Page[made], error) bool) {
 		for page, err := range pages {
 			if !yield(page, err) {
 				return
@@ -233,7 +233,7 @@ func (r *windowRun) open(ctx context.Context, i int) {
 	reader.rec = r.rec.fork()
 	opts := r.options()
 	opts.CreatedSince, opts.CreatedUntil, opts.Token = w.From, w.To, w.Token
-	reader.next, reader.end = iter.Pull2(r.made(r.client().Opportunities(withRecorder(ctx, reader.rec), opts)))
+	reader.next, reader.end = iter.Pull2(r.pages(withRecorder(ctx, reader.rec), opts))
 }
 
 func (r *windowRun) fetch(ctx context.Context, i int) {

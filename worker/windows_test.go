@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leversync/leversync/lever"
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/unified"
 )
@@ -101,5 +102,29 @@ func TestAListIsCutWhereOneCursorIsNotEnough(t *testing.T) {
 		if got := o.parts(tc.pages, tc.vain); got != tc.want {
 			t.Errorf("%s: %d pages, %d of them in vain, are cut into %d windows, want %d", tc.name, tc.pages, tc.vain, got, tc.want)
 		}
+	}
+}
+
+// TestWhatThePageBeforeWroteIsLookedUpAgain: a page is looked up while the one before is written; what that one writes has to be
+// looked up anew.
+func TestWhatThePageBeforeWroteIsLookedUpAgain(t *testing.T) {
+	t.Parallel()
+	it := lever.Item[made]{Value: made{parent: store.Parent{RemoteID: "x"}, stored: true}}
+	o := &opportunities{cursor: cursor{Page: 7}}
+	if !o.asStored(it) {
+		t.Error("stored as it is, and written by nobody: it is read again")
+	}
+	o.noteWritten([]store.Parent{{RemoteID: "x"}})
+	o.cursor.Page++
+	if o.asStored(it) {
+		t.Error("written by the page before, which was under way when it was looked up: it is taken for what it was")
+	}
+	o.noteWritten(nil)
+	o.cursor.Page++
+	if !o.asStored(it) {
+		t.Error("written two pages before, and looked up since: it is read again")
+	}
+	if it.Value.stored = false; o.asStored(it) {
+		t.Error("it was stored otherwise")
 	}
 }

@@ -185,7 +185,7 @@ func (d *candidateDeed) keep(ctx context.Context, a *attempt, remoteID string) (
 		return nil, err
 	}
 	return a.commit(ctx, streamOpportunities, func(ctx context.Context, tx *store.Tx) (json.RawMessage, error) {
-		if err := o.write(ctx, tx, []lever.Item[lever.Opportunity]{it}, []string{remoteID}); err != nil {
+		if err := o.write(ctx, tx, []lever.Item[lever.Opportunity]{it}); err != nil {
 			return nil, err
 		}
 		return tx.Reply(ctx, unified.Candidates, mapping.ContactOf(it.Value))
