@@ -46,7 +46,7 @@ test: ## run all tests, races watched, on a Postgres and a Redis started for the
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
 
-nemesis: ## kill, freeze, cut off, flush, and lie to it for a quarter of an hour (LEVERSYNC_NEMESIS_SEED=1 repeats)
+nemesis: ## kill, freeze, cut off, flush, and lie to it for twenty minutes (LEVERSYNC_NEMESIS_SEED=1 repeats)
 	LEVERSYNC_NEMESIS=1 deploy/services.sh run --fast -- $(GO) test ./worker ./store -count=1 -timeout 60m -parallel 4 -v \
 		-run '^(TestNemesis.*|TestACrash.*|TestARevoked.*|TestKilledWorkers.*|TestAFrozenWorker.*|TestAFlushedRedis.*|TestARedisThat.*|TestCutConnections.*|TestAPostgresThat.*|TestInterrupted.*|TestARest.*|TestAFullDisk.*|TestAKilled.*|TestAFrozenAPI.*|TestLeversClock.*|TestAProcessClock.*|TestAStorm.*|TestAPromoted.*|TestSIGTERM.*|TestASyncSurvives.*|TestResealWhile.*)$$' \
 		| grep -vE '^(=== |time=| +[a-z_]+_test.go:[0-9]+: (services|Lever|hour))'

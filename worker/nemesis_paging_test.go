@@ -37,7 +37,7 @@ func TestNemesisPaging(t *testing.T) {
 
 // nemesisPaging is TestNemesisPaging with each traversal cut into so many windows; 0: read by one cursor.
 func nemesisPaging(t *testing.T, windows int) {
-	accounts, rounds := 60, 2
+	accounts, rounds := 50, 5
 	if long() {
 		accounts, rounds = 100, 100
 	}
