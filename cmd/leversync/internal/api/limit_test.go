@@ -110,6 +110,14 @@ func TestRateLimitCountsAhead(t *testing.T) {
 	a, b := newLimiter(e.rdb, limit), newLimiter(e.rdb, limit)
 	first := through(a, "both", 4, 50)
 	all := first + through(b, "both", 4, limit)
+	// Who is over the limit is told so by Redis at once, and not one after the other.
+	before := hook.n.Load()
+	if got := through(b, "both", 8, 10); got != 0 || hook.n.Load()-before > 80 {
+		t.Errorf("%d let through beyond the limit, Redis asked %d times for 80 requests", got, hook.n.Load()-before)
+	}
+	if count, err := e.rdb.Get(t.Context(), "leversync:rate:{both}").Int(); err != nil || count > 200+4*limit+80+2*aheadMost {
+		t.Errorf("%d requests were counted, %v, of %d: who is refused counts for one", count, err, 200+4*limit+80)
+	}
 	if first != 200 || all > limit || all < limit-limit/aheadShare {
 		t.Errorf("two processes let %d, then %d through; want 200, then at most %d and at least a %dth less", first, all, limit, aheadShare)
 	}

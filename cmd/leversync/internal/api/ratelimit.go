@@ -145,17 +145,17 @@ func (l *limiter) take(caller string, now time.Time) (n int, end time.Time, size
 // hold keeps for later what of size requests, the last of which is the caller's nth, is within the limit and is not the one that
 // asked, and returns which one that is. l.mu is held.
 func (l *limiter) hold(caller string, size, n int, end, now time.Time) int {
-	within := size - max(0, n-l.limit)
-	if within <= 0 {
-		return n
-	}
 	h, known := l.held[caller]
 	if !now.Before(h.end) {
 		h = ahead{asking: h.asking}
 	}
-	h.left, h.upTo, h.end = h.left+within-1, max(h.upTo, min(n, l.limit)), end
+	within := max(0, size-max(0, n-l.limit))
+	h.left, h.upTo, h.end = h.left+max(0, within-1), max(h.upTo, min(n, l.limit)), end
 	if known || l.roomIn(func() int { return len(l.held) }, now) {
 		l.held[caller] = h
+	}
+	if within == 0 {
+		return n
 	}
 	return h.upTo - h.left
 }
