@@ -14,12 +14,13 @@ var secretName = regexp.MustCompile(`(?i)(token|secret|password|apikey|signature
 
 // comparedPlainly are comparisons of such names that give nobody anything to time, with the reason.
 var comparedPlainly = map[string]string{
-	"failed: v with lever.VerdictBadToken":       "a verdict",
-	"list: page.Next with token":                 "a page token of Lever's: a place in a list",
-	"RenewCredential: cur.Secret with refused":   "both ours: what Postgres has, and what Lever refused",
-	"Changed: k.RawHash with p.RawHash":          "of bodies: what has changed",
-	"UpsertPrepared: k.BodyHash with r.bodyHash": "of bodies: what has changed",
-	"UpsertPrepared: k.RawHash with r.rawHash":   "of bodies: what has changed",
+	"failed: v with lever.VerdictBadToken":                  "a verdict",
+	"list: page.Next with token":                            "a page token of Lever's: a place in a list",
+	"RenewCredential: cur.Secret with refused":              "both ours: what Postgres has, and what Lever refused",
+	"Changed: k.RawHash with p.RawHash":                     "of bodies: what has changed",
+	"UpsertPrepared: k.BodyHash with r.bodyHash":            "of bodies: what has changed",
+	"UpsertPrepared: k.RawHash with r.rawHash":              "of bodies: what has changed",
+	"look: v.parent.RawHash with hashes[v.parent.RemoteID]": "of bodies: what has changed",
 }
 
 // How long a comparison takes must tell nothing of a secret. What is handed in is looked up in Postgres by its SHA-256, of which
