@@ -50,7 +50,7 @@ func writes(e *env) int64 {
 // once the pool has found out which of its connections are gone: whoever is given one of those is refused.
 func flushStats(e *env) {
 	e.t.Helper()
-	e.db.Exec(`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+	e.db.Exec(`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`)
 	for range 100 {
 		var pings errgroup.Group
 		for range storetest.MaxConns {

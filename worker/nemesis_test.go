@@ -227,15 +227,32 @@ func (n *nemesis) follow() {
 	}
 }
 
-// checkFeed demands that who followed the feed knows what the tables hold.
+// checkFeed demands that who followed the feed knows what the tables hold, soon: the feed shows nothing that is newer than the oldest
+// transaction on the server, where other tests have theirs.
 func (n *nemesis) checkFeed() {
+	n.t.Helper()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		n.follow()
+		wrong := n.unlikeFeed()
+		if len(wrong) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			n.t.Errorf("by the feed\n%s", strings.Join(wrong, "\n"))
+			return
+		}
+	}
+}
+
+// unlikeFeed is what the feed has told otherwise than the tables have it.
+func (n *nemesis) unlikeFeed() (wrong []string) {
 	n.t.Helper()
 	total := 0
 	for _, sc := range unified.Scopes {
 		for _, s := range storetest.Column[string](n.db, `SELECT id::text FROM `+sc.Table()+` WHERE connector_id = $1 AND deleted_at IS NULL`, n.conn.ID) {
 			total++
 			if !n.seen[uuid.MustParse(s)] {
-				n.t.Errorf("%s %s is there, and the feed does not say so", sc, s)
+				wrong = append(wrong, fmt.Sprintf("%s %s, which is there, is not", sc, s))
 			}
 		}
 	}
@@ -246,8 +263,9 @@ func (n *nemesis) checkFeed() {
 		}
 	}
 	if live != total {
-		n.t.Errorf("by the feed there are %d records, want %d", live, total)
+		wrong = append(wrong, fmt.Sprintf("there are %d records, want %d", live, total))
 	}
+	return wrong
 }
 
 // wholeCrew starts processes that schedule and work.

@@ -107,7 +107,7 @@ func TestCutConnectionsToPostgresLoseNothing(t *testing.T) {
 	e.startScheduler()
 	for _, n := range at {
 		e.reach(n)
-		e.db.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name <> 'storetest'`)
+		e.db.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND application_name <> 'storetest'`)
 	}
 	took := e.served(time.Minute)
 	c.survived()
