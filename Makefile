@@ -22,7 +22,7 @@ DEMO_FLAGS  ?=
 FUZZTIME    ?= 30s
 SOAK        ?= 30m
 COUNT       ?= 20
-PARALLEL    ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? n : 4)))
+PARALLEL    ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 3 ? n : 3)))
 
 # KEEP=1 leaves the demo up until it is interrupted.
 ifneq ($(filter-out 0 no false,$(KEEP)),)
