@@ -102,9 +102,8 @@ func TestRateLimitCountsAhead(t *testing.T) {
 			t.Errorf("%d clients of one process: Redis was asked %d times for %d requests", clients, asks, limit)
 		}
 		l := newLimiter(e.rdb, limit)
-		through(l, caller+" beyond", clients, limit/clients+1)
-		if got := through(l, caller+" beyond", 1, 200); got > clients {
-			t.Errorf("%d clients of one process: %d let through beyond the limit", clients, got)
+		if all, more := through(l, caller+" beyond", clients, limit/clients+1), through(l, caller+" beyond", 1, 200); all != limit || more != 0 {
+			t.Errorf("%d clients of one process: %d let through of more than the limit, and %d beyond; want all of %d", clients, all, more, limit)
 		}
 	}
 	a, b := newLimiter(e.rdb, limit), newLimiter(e.rdb, limit)

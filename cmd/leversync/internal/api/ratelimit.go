@@ -151,7 +151,7 @@ func (l *limiter) hold(caller string, size, n int, end, now time.Time) int {
 	}
 	within := max(0, size-max(0, n-l.limit))
 	h.left, h.upTo, h.end = h.left+max(0, within-1), max(h.upTo, min(n, l.limit)), end
-	if known || l.roomIn(func() int { return len(l.held) }, now) {
+	if l.forget(now); known || len(l.held) < maxLocal {
 		l.held[caller] = h
 	}
 	if within == 0 {
@@ -160,20 +160,21 @@ func (l *limiter) hold(caller string, size, n int, end, now time.Time) int {
 	return h.upTo - h.left
 }
 
-// roomIn reports whether one more can be told apart, when those whose window ended are forgotten. l.mu is held.
-func (l *limiter) roomIn(n func() int, now time.Time) bool {
-	if n() >= maxLocal && now.Sub(l.swept) >= rateWindow {
-		l.swept = now
-		maps.DeleteFunc(l.local, func(_ string, w window) bool { return !now.Before(w.end) })
-		maps.DeleteFunc(l.held, func(_ string, h ahead) bool { return !now.Before(h.end) })
+// forget forgets those whose window ended, once a window, when no more can be told apart. l.mu is held.
+func (l *limiter) forget(now time.Time) {
+	if max(len(l.held), len(l.local)) < maxLocal || now.Sub(l.swept) < rateWindow {
+		return
 	}
-	return n() < maxLocal
+	l.swept = now
+	maps.DeleteFunc(l.local, func(_ string, w window) bool { return !now.Before(w.end) })
+	maps.DeleteFunc(l.held, func(_ string, h ahead) bool { return !now.Before(h.end) })
 }
 
 func (l *limiter) alone(caller string, now time.Time) (int, time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, known := l.local[caller]; !known && !l.roomIn(func() int { return len(l.local) }, now) {
+	l.forget(now)
+	if _, known := l.local[caller]; !known && len(l.local) >= maxLocal {
 		caller = "all others"
 	}
 	w := l.local[caller]
