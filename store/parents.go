@@ -63,18 +63,9 @@ func (s *Store) AsStored(ctx context.Context, connector uuid.UUID, sc unified.Sc
 	for id, hash := range hashes {
 		ids, raws = append(ids, id), append(raws, hash)
 	}
-	rows, err := s.pool.Query(ctx, `SELECT p.remote_id FROM unnest($3::text[], $4::bytea[]) u(id, hash), LATERAL (
+	return setOf[string](ctx, s.pool, `SELECT p.remote_id FROM unnest($3::text[], $4::bytea[]) u(id, hash), LATERAL (
     SELECT remote_id, raw_hash, deleted_at FROM parents WHERE remote_id = u.id AND connector_id = $1 AND scope = $2 LIMIT 1) p
 WHERE p.raw_hash = u.hash AND p.deleted_at IS NULL`, connector, string(sc), ids, raws)
-	if err != nil {
-		return nil, err
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	same := make(map[string]bool, len(found))
-	for _, id := range found {
-		same[id] = true
-	}
-	return same, err
 }
 
 // UpsertParents writes parents. Where the digest is new, the children in the bit set kinds are put down to
@@ -111,16 +102,7 @@ func (t *Tx) InsertParents(ctx context.Context, sc unified.Scope, ps []Parent, k
 	if err != nil || len(ps) == 0 {
 		return nil, err
 	}
-	rows, err := t.tx.Query(ctx, insertParents+` NOTHING RETURNING remote_id`, t.parentArgs(sc, ps, kinds, lane)...)
-	if err != nil {
-		return nil, err
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	fresh := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		fresh[id] = true
-	}
-	return fresh, err
+	return setOf[string](ctx, t.tx, insertParents+` NOTHING RETURNING remote_id`, t.parentArgs(sc, ps, kinds, lane)...)
 }
 
 // texts are sent without reflection.

@@ -110,17 +110,9 @@ func InsertPrepared[R unified.Record](ctx context.Context, t *Tx, ps []Prepared[
 
 // insert writes the records that are not there, and returns their ids, and the others.
 func (t *Tx) insert(ctx context.Context, tab *table, rows []row) (written map[uuid.UUID]bool, there []row, _ error) {
-	got, err := t.tx.Query(ctx, tab.insert, tab.args(t.lease.Connector, rows)...)
-	if err != nil {
-		return nil, nil, err
-	}
-	ids, err := pgx.CollectRows(got, pgx.RowTo[uuid.UUID])
-	if err != nil || len(ids) == 0 {
+	written, err := setOf[uuid.UUID](ctx, t.tx, tab.insert, tab.args(t.lease.Connector, rows)...)
+	if err != nil || len(written) == 0 {
 		return nil, rows, err
-	}
-	written = make(map[uuid.UUID]bool, len(ids))
-	for _, id := range ids {
-		written[id] = true
 	}
 	var fresh []row
 	for _, r := range rows {

@@ -188,6 +188,21 @@ func many[T any](ctx context.Context, q querier, sql string, args ...any) ([]T, 
 	return pgx.CollectRows(rows, pgx.RowToStructByNameLax[T])
 }
 
+// setOf runs a query for one column, and returns its values as a set.
+func setOf[T comparable](ctx context.Context, q querier, sql string, args ...any) (map[T]bool, error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	set := map[T]bool{}
+	var v T
+	_, err = pgx.ForEachRow(rows, []any{&v}, func() error {
+		set[v] = true
+		return nil
+	})
+	return set, err
+}
+
 // querier is a pool, a connection or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
