@@ -116,7 +116,7 @@ func (e *env) same(other *env) int {
 		}
 		alone := slices.DeleteFunc(slices.Clone(a), func(row string) bool { return slices.Contains(b, row) })
 		missed := slices.DeleteFunc(slices.Clone(b), func(row string) bool { return slices.Contains(a, row) })
-		e.t.Errorf("%s: %d rows amid faults, %d without; %d are only there, and %d only here\n%.4000s", table, len(a), len(b),
+		e.t.Errorf("%s: %d rows amid faults, %d without; %d are only there, and %d only here: with + what only the copy without has\n%.4000s", table, len(a), len(b),
 			len(alone), len(missed), strings.Join(apiece(missed, alone), "\n"))
 	}
 	if rows := len(e.rows("applications")); rows == 0 {

@@ -22,13 +22,17 @@ type made struct {
 	stored bool  // when it was looked up, before its turn, it was stored just so
 }
 
-// pages is the list, with what comes of its records made where they are read. After the first traversal most are stored as they
-// come: they are read no further than it takes to see that.
+// mostAreStored reports whether most of the list is to be expected as it is stored: after the first traversal, unless all is
+// written anew.
+func (o *opportunities) mostAreStored() bool { return o.state.LastStartedAt != nil && !o.anew() }
+
+// pages is the list, with what comes of its records made where they are read. Where most are stored as they come, they are read no
+// further than it takes to see that.
 func (o *opportunities) pages(ctx context.Context, opts lever.OpportunityOptions) iter.Seq2[lever.Page[made], error] {
-	if o.state.LastStartedAt == nil || o.anew() {
-		return pagesOf(o.client().Opportunities(ctx, opts), o.makeAll)
+	if o.mostAreStored() {
+		return pagesOf(o.client().OpportunitySketches(ctx, opts), sketches)
 	}
-	return pagesOf(o.client().OpportunitySketches(ctx, opts), sketches)
+	return pagesOf(o.client().Opportunities(ctx, opts), o.makeAll)
 }
 
 // pagesOf makes of pages of one type those of another.

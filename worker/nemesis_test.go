@@ -107,7 +107,6 @@ func (n *nemesis) converges() {
 		n.cycle()
 	}
 	n.check()
-	n.follow()
 	n.checkFeed()
 	n.checkAudit()
 }

@@ -132,7 +132,11 @@ func (o *opportunities) list(ctx context.Context) error {
 	} else {
 		opts := o.options()
 		opts.Token = o.cursor.Token
-		err = traverse(ctx, o.slice, &o.cursor, next, o.probing(o.pages(ctx, opts)), writer[made]{apply: o.apply, ahead: o.ahead, look: o.look})
+		w := writer[made]{apply: o.apply, ahead: o.ahead}
+		if o.mostAreStored() {
+			w.look = o.look
+		}
+		err = traverse(ctx, o.slice, &o.cursor, next, o.probing(o.pages(ctx, opts)), w)
 	}
 	var y *yield
 	if o.long && errors.As(err, &y) {
@@ -190,7 +194,7 @@ func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.I
 // candidates that they belong to, now and before. What was done early is not done again.
 func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Item[made], done headstart) error {
 	anew := o.anew()
-	items = slices.DeleteFunc(slices.Clone(items), func(it lever.Item[made]) bool { return !anew && o.asStored(it) })
+	items = slices.DeleteFunc(slices.Clone(items), o.asStored)
 	ids, _ := met(lever.Page[made]{Items: items})
 	known, err := tx.KnownParents(ctx, unified.Applications, slices.DeleteFunc(ids, func(id string) bool { return done.written[id] }))
 	if err != nil {

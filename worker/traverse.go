@@ -37,7 +37,7 @@ type writer[T any] struct {
 	apply func(context.Context, *store.Tx, lever.Page[T]) error
 	// ahead writes what of a page need not wait for the one before it, and returns what writes the rest. nil: it all must wait.
 	ahead func(context.Context, *store.Tx, lever.Page[T]) (rest func(context.Context, *store.Tx) error, err error)
-	// look marks what of a page is stored as it is, after the first traversal. nil: that is found out when it has its turn.
+	// look marks what of a page is stored as it is. nil: that is found out when it has its turn.
 	look func(context.Context, lever.Page[T])
 }
 
@@ -49,7 +49,7 @@ func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c
 	defer cancel()
 	ch := make(chan fetched[T])
 	go w.read(ctx, s, pages, ch)
-	if w.look != nil && s.state.LastStartedAt != nil && !s.anew() {
+	if w.look != nil {
 		ch = w.looked(ctx, s, ch)
 	}
 	defer func() {
@@ -129,6 +129,7 @@ func (w writer[T]) looked(ctx context.Context, s *slice, in <-chan fetched[T]) c
 			select {
 			case out <- f:
 			case <-ctx.Done():
+				f.begun.drop(ctx)
 				s.rec.put(f.calls)
 			}
 		}
