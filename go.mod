@@ -2,6 +2,8 @@ module github.com/leversync/leversync
 
 go 1.26.8
 
+toolchain go1.26.11 // what releases and the image are built with: make vuln finds faults of Go before 1.26.10
+
 require (
 	github.com/chromedp/cdproto v0.159.0 // tests only: the browser protocol of chromedp
 	github.com/chromedp/chromedp v0.23.0 // tests only: pages are clicked through in a real Chromium
@@ -10,7 +12,7 @@ require (
 	github.com/google/uuid v1.6.0 // record ids are UUIDv5, run and call ids UUIDv7
 	github.com/hibiken/asynq v0.26.0 // the queue, its CLI and asynqmon are what operators know
 	github.com/hibiken/asynqmon v0.7.2 // the tool that operators look into queues with, mounted in the dashboard; its pages weigh 1.4 MB of the binary, and 5 MB more without deploy/slim.sh
-	github.com/jackc/pgx/v5 v5.12.0 // Postgres: binary arrays, COPY, a pool
+	github.com/jackc/pgx/v5 v5.13.0 // Postgres: binary arrays, COPY, a pool
 	github.com/pressly/goose/v3 v3.29.0 // migrations: embedded, forward-only, under an advisory lock
 	github.com/prometheus/client_golang v1.25.0 // the metrics format that everybody scrapes
 	github.com/redis/go-redis/v9 v9.23.0 // Redis: the rate budget is a Lua script in it
@@ -25,9 +27,9 @@ require (
 	go.opentelemetry.io/proto/otlp v1.11.0 // what is sent of them
 	go.uber.org/goleak v1.3.0 // tests only: no goroutine is left behind
 	go.yaml.in/yaml/v3 v3.0.5 // tests only: compose.yaml, alerts and values are held to the code
-	golang.org/x/crypto v0.58.0 // argon2id, for the operator's password
-	golang.org/x/sync v0.24.0 // errgroup: the roles of a process end together
-	golang.org/x/term v0.47.0 // whether there is a terminal, and how wide
+	golang.org/x/crypto v0.59.0 // argon2id, for the operator's password
+	golang.org/x/sync v0.25.0 // errgroup: the roles of a process end together
+	golang.org/x/term v0.48.0 // whether there is a terminal, and how wide
 	golang.org/x/time v0.16.0 // the limiter inside a process
 	google.golang.org/protobuf v1.36.12 // how spans travel
 )
@@ -62,6 +64,6 @@ require (
 	go.opentelemetry.io/otel/metric v1.47.0 // indirect
 	go.uber.org/atomic v1.12.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
-	golang.org/x/text v0.43.0 // indirect
+	golang.org/x/sys v0.50.0 // indirect
+	golang.org/x/text v0.44.0 // indirect
 )

@@ -216,9 +216,9 @@ func TestDockerfileGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	version := regexp.MustCompile(`(?m)^go (\S+)$`).FindStringSubmatch(string(b))[1]
+	version := regexp.MustCompile(`(?m)^toolchain go(\S+)`).FindStringSubmatch(string(b))[1]
 	if want := "FROM golang:" + version + "-"; !strings.Contains(readDeploy(t, "Dockerfile"), want) {
-		t.Errorf("deploy/Dockerfile lacks %s: go.mod has go %s", want, version)
+		t.Errorf("deploy/Dockerfile lacks %s: go.mod has toolchain go%s", want, version)
 	}
 }
 
