@@ -74,9 +74,9 @@ func TestMigrateGivesWay(t *testing.T) {
 	}
 }
 
-// lastUngentle is the newest migration that was made before the rules below: 0001 to 0050 make indexes under a lock, and there is
-// no release that would have to be brought up from there.
-const lastUngentle = 50
+// lastUngentle is the newest migration that need not keep the rules below: 0001 to 0025 make indexes of tables that are new, and
+// some of those that are not under a lock. There is no release that would have to be brought up from there.
+const lastUngentle = 25
 
 // ungentle are statements that hold a table for as long as it is large. Where one is right all the same (a table that stays
 // small, or that the same migration makes), the line before it says "-- gentle:" and why.
@@ -92,7 +92,7 @@ var ungentle = []struct {
 	{regexp.MustCompile(`(?i)\bSET\s+NOT\s+NULL\b`), nil, "NOT NULL reads the whole table under a lock: take a CHECK that is NOT VALID"},
 	{regexp.MustCompile(`(?i)^(UPDATE|DELETE\s+FROM)\s`), nil, "rows are changed in batches, by the program, and not in one transaction"},
 	{regexp.MustCompile(`(?i)\bDROP\s+(TABLE|COLUMN)\b|\bRENAME\b`), nil, "processes of the version before go on while it is applied: what they use goes a version later"},
-	{regexp.MustCompile(`(?i)^(CLUSTER|VACUUM\s+FULL|LOCK)\b`), nil, "a table is not written anew, nor locked"},
+	{regexp.MustCompile(`(?i)^(CLUSTER\b[^,]*;|VACUUM\s+FULL\b|LOCK\b)`), nil, "a table is not written anew, nor locked"},
 }
 
 // faults are the lines of a migration that break a rule.
@@ -149,6 +149,8 @@ func TestMigrationsAreGentle(t *testing.T) {
 		"DELETE FROM calls;":                                                          1,
 		"ALTER TABLE parents ADD CONSTRAINT a UNIQUE USING INDEX b;":                  0,
 		"LOCK TABLE parents;":                                                         1,
+		"CLUSTER parents USING a;":                                                    1,
+		"CREATE TABLE a (\ncluster text NOT NULL,\nb int);":                           0,
 		"CREATE TABLE a (b int);\n-- +goose Down\nDROP INDEX c;":                      0,
 		"-- CREATE INDEX a ON parents (x): it is not made":                            0,
 	} {
@@ -159,12 +161,12 @@ func TestMigrationsAreGentle(t *testing.T) {
 }
 
 // TestNemesisMigratesUnderLoad: while migrations are applied to tables of a million rows, others read and write them. Prints
-// how long each held them up; those from lastUngentle on may do so for 2 s.
+// how long each held them up, which may be for 2 s.
 func TestNemesisMigratesUnderLoad(t *testing.T) {
 	t.Parallel()
-	rows, from := 2000, 50
+	rows, from := 2000, 15
 	if os.Getenv("LEVERSYNC_NEMESIS") != "" {
-		rows, from = 1_000_000, 15
+		rows = 1_000_000
 	}
 	db := storetest.New(t)
 	empty(db)
@@ -199,7 +201,7 @@ SELECT `+c+`, 'applications', 'o' || n, 'p' || n, 's' || n % 7, '{}', now(), 1 F
 		took := time.Since(began)
 		held := p.take()
 		t.Logf("migration %04d on tables of %d rows: %s in all, others held up for %s at most", v, rows, took.Round(time.Millisecond), held.Round(time.Millisecond))
-		if v > lastUngentle && held > 2*time.Second {
+		if held > 2*time.Second {
 			t.Errorf("migration %04d held others up for %s, want at most 2 s", v, held)
 		}
 	}

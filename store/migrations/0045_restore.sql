@@ -44,6 +44,7 @@ BEGIN
             INTO version;
         newest := greatest(newest, version);
     END LOOP;
+    -- gentle: one row
     UPDATE feed SET cluster = here;
     INSERT INTO feed_start VALUES (true, here) ON CONFLICT (one) DO UPDATE SET cluster = excluded.cluster;
     IF was.cluster = '' AND newest < pg_current_xact_id()::text::bigint + was.ahead THEN
@@ -53,13 +54,16 @@ BEGIN
     -- server that makes fewer than 2^30 transactions in a second was below it so far. Where the clock is behind, by a sum.
     newest := greatest(newest, was.ahead);
     newest := CASE WHEN (moment * (1::bigint << 30))::bigint > newest THEN (moment * (1::bigint << 30))::bigint ELSE newest + (1::bigint << 40) END;
+    -- gentle: one row
     UPDATE feed SET ahead = newest;
     EXECUTE format('CREATE OR REPLACE FUNCTION feed_version() RETURNS xid8 LANGUAGE sql STABLE RETURN (pg_current_xact_id()::text::bigint + %s)::text::xid8', newest);
     -- A run that was under way proves no absence any more: what it has met may be lost.
+    -- gentle: fifteen rows of a connector
     UPDATE streams SET fence = greatest(fence + 1, (moment * 1000000)::bigint), lease_owner = NULL, lease_until = NULL, interrupted = interrupted OR run_id IS NOT NULL,
         wake_at = CASE WHEN run_id IS NOT NULL THEN now() END;
     RETURN true;
 END $$;
 -- +goose StatementEnd
+-- gentle: one row
 UPDATE feed SET cluster = '' WHERE cluster <> '' AND ahead = 0;
 SELECT continue_feed();
