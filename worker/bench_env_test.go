@@ -184,14 +184,34 @@ func postgresCPU(b *testing.B, db *storetest.DB) time.Duration {
 func settleDown(b *testing.B, db *storetest.DB) {
 	b.Helper()
 	db.Exec(`VACUUM ANALYZE`)
+	administer(b, `CHECKPOINT`)
+}
+
+// undisturbed does something while Postgres begins no vacuum and no checkpoint of its own: both write to its log, as they
+// fall due and not by what is done, and after a checkpoint each page that is touched once more is written whole.
+func undisturbed(b *testing.B, do func()) {
+	b.Helper()
+	administer(b, `ALTER SYSTEM SET autovacuum = off`, `ALTER SYSTEM SET checkpoint_timeout = '1h'`, `SELECT pg_reload_conf()`)
+	defer administer(b, `ALTER SYSTEM RESET autovacuum`, `ALTER SYSTEM RESET checkpoint_timeout`, `SELECT pg_reload_conf()`)
+	do()
+}
+
+// administer runs statements as the server's administrator.
+func administer(b *testing.B, statements ...string) {
+	b.Helper()
 	ctx := b.Context()
-	conn, err := pgx.Connect(ctx, os.Getenv("LEVERSYNC_TEST_DATABASE_URL")) // an administrator's
+	conn, err := pgx.Connect(ctx, os.Getenv("LEVERSYNC_TEST_DATABASE_URL"))
 	if err == nil {
-		_, err = conn.Exec(ctx, `CHECKPOINT`)
+		for _, sql := range statements {
+			if _, err = conn.Exec(ctx, sql); err != nil {
+				err = fmt.Errorf("%s: %w", sql, err)
+				break
+			}
+		}
 		err = errors.Join(err, conn.Close(ctx))
 	}
 	if err != nil {
-		b.Fatalf("checkpoint: %v", err)
+		b.Fatal(err)
 	}
 }
 

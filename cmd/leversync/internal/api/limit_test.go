@@ -122,6 +122,28 @@ func TestRateLimitCountsAhead(t *testing.T) {
 	}
 }
 
+// Redis that goes in mid-window gives nobody another limit.
+func TestRateLimitGoesOnWithoutRedis(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	now := time.Now()
+	l := newLimiter(e.rdb, 4)
+	l.now = func() time.Time { return now }
+	first := l.count(t.Context(), "x")
+	l.count(t.Context(), "x")
+	l.count(t.Context(), "x")
+	e.redis.Stop()
+	for i, want := range []bool{false, true, true} {
+		if u := l.count(t.Context(), "x"); u.over != want || u.reset.Sub(first.reset).Abs() > time.Second {
+			t.Errorf("count %d, with Redis gone after 3 of 4 = %+v; want over %v, in the window to %v", i+4, u, want, first.reset)
+		}
+	}
+	now = now.Add(rateWindow)
+	if u := l.count(t.Context(), "x"); u.over || u.remaining != 3 {
+		t.Errorf("count in the next window = %+v; want 3 remaining", u)
+	}
+}
+
 func TestRateLimitWithoutRedis(t *testing.T) {
 	t.Parallel()
 	rdb := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})

@@ -14,10 +14,12 @@ import (
 )
 
 const (
-	rateWindow  = time.Minute
-	rateTimeout = 250 * time.Millisecond // an answer of Redis that takes longer is none
-	rateProbe   = time.Second            // how long a Redis that failed is not asked again
+	rateWindow = time.Minute
+	rateProbe  = time.Second // how long a Redis that failed is not asked again
 )
+
+// rateTimeout is how long an answer of Redis may take: one that takes longer is none.
+var rateTimeout = 250 * time.Millisecond
 
 //go:embed ratelimit.lua
 var rateSource string
@@ -180,6 +182,9 @@ func (l *limiter) alone(caller string, now time.Time) (int, time.Time) {
 	w := l.local[caller]
 	if !now.Before(w.end) {
 		w = window{end: now.Add(rateWindow)}
+		if h := l.held[caller]; now.Before(h.end) { // it goes on in the window that Redis had opened
+			w = window{n: h.upTo - h.left, end: h.end}
+		}
 	}
 	w.n++
 	l.local[caller] = w
