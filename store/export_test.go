@@ -45,23 +45,19 @@ func ReadPlan(ctx context.Context, s *Store, q ReadQuery) (string, error) {
 		if !ok {
 			continue
 		}
-		rows, err := s.pool.Query(ctx, "EXPLAIN "+sql, q.Connector, c.Values)
+		p, err := plan(ctx, s, sql, q.Connector, c.Values)
 		if err != nil {
 			return "", err
 		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			return "", err
-		}
-		first += strings.Join(lines, "\n") + "\n"
+		first += p + "\n"
 	}
 	q, err := s.beforeWall(ctx, q)
 	if err != nil {
 		return "", err
 	}
 	sql, args := q.SQL()
-	plan, err := Behind(ctx, s, q.Connector, "EXPLAIN "+sql, args...)
-	return first + plan, err
+	p, err := Behind(ctx, s, q.Connector, "EXPLAIN "+sql, args...)
+	return first + p, err
 }
 
 // ChangesPlan is how Postgres finds a page of the feed.
@@ -69,9 +65,18 @@ func ChangesPlan(ctx context.Context, s *Store, connector uuid.UUID, after FeedP
 	return Behind(ctx, s, connector, "EXPLAIN "+changesSQL(after), connector, "5", after.ID, 101)
 }
 
+// NextWorkPlan is how Postgres finds the parents whose children are read next.
+func NextWorkPlan(ctx context.Context, s *Store, connector uuid.UUID, limit int) (string, error) {
+	return plan(ctx, s, nextWork, connector, "applications", 31, []string{"o7"}, limit)
+}
+
 // CallsPlan is how Postgres finds a page of the sync log.
 func CallsPlan(ctx context.Context, s *Store, q CallQuery) (string, error) {
 	sql, args := q.sql()
+	return plan(ctx, s, sql, args...)
+}
+
+func plan(ctx context.Context, s *Store, sql string, args ...any) (string, error) {
 	rows, err := s.pool.Query(ctx, "EXPLAIN "+sql, args...)
 	if err != nil {
 		return "", err

@@ -222,12 +222,15 @@ func without(kinds string) string {
 	return `CASE WHEN p.put_off IS NOT NULL THEN nullif(p.put_off - ARRAY(SELECT (1 << i)::text FROM generate_series(0, 15) i WHERE ` + kinds + ` & (1 << i) <> 0), '{}') END`
 }
 
+// nextWork is asked every few dozen parents: it goes along the index parents_work, whose order is this, and stops.
+const nextWork = `SELECT remote_id, person, pending & $3 & ~` + waiting + ` AS pending, pending_rev, lane, put_off FROM parents p
+WHERE connector_id = $1 AND scope = $2 AND pending <> 0 AND pending & $3 & ~` + waiting + ` <> 0 AND NOT remote_id = ANY($4)
+ORDER BY lane, archived, active_at DESC NULLS LAST LIMIT $5`
+
 // NextWork returns up to limit parents with children to read: first by lane, then active before archived,
 // then the most recently touched. Those in except are being read; lists that were put off are left out.
 func (s *Store) NextWork(ctx context.Context, connector uuid.UUID, sc unified.Scope, kinds int, except []string, limit int) ([]Work, error) {
-	return many[Work](ctx, s.pool, `SELECT remote_id, person, pending & $3 & ~`+waiting+` AS pending, pending_rev, lane, put_off FROM parents p
-WHERE connector_id = $1 AND scope = $2 AND pending <> 0 AND pending & $3 & ~`+waiting+` <> 0 AND NOT remote_id = ANY($4)
-ORDER BY lane, archived, active_at DESC NULLS LAST LIMIT $5`, connector, string(sc), kinds, notNil(except), limit)
+	return many[Work](ctx, s.pool, nextWork, connector, string(sc), kinds, notNil(except), limit)
 }
 
 // Left is how much child work there is.

@@ -55,6 +55,26 @@ func mark(t *testing.T, db *storetest.DB, l store.Lease, fn func(context.Context
 	return n
 }
 
+// What is next is found where it lies: neither the rest of what is to be read nor other connectors are gone through, whether or
+// not Postgres has statistics.
+func TestNextWorkIsNotSorted(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c, other := linked(t, db), linked(t, db)
+	db.Exec(`ALTER TABLE parents SET (autovacuum_enabled = false)`)
+	for _, id := range []uuid.UUID{c.ID, other.ID} {
+		db.Exec(`INSERT INTO parents (connector_id, scope, remote_id, person, stage, raw, active_at, archived, lane, pending)
+SELECT $1, 'applications', 'o' || n, 'p' || n, 's', '{}', CASE WHEN n % 5 > 0 THEN now() - n * interval '1 minute' END, n % 3 = 0, n % 2, 31 FROM generate_series(1, 5000) n`, id)
+	}
+	for _, when := range []string{"without statistics", "with statistics"} {
+		plan, err := store.NextWorkPlan(t.Context(), db.Store, c.ID, 50)
+		if err != nil || !strings.Contains(plan, "Index Scan using parents_work") || strings.Contains(plan, "Sort") {
+			t.Errorf("%s: %v, want a scan of parents_work, and no sort:\n%s", when, err, plan)
+		}
+		db.Exec(`ANALYZE parents`)
+	}
+}
+
 func TestNextWorkOrder(t *testing.T) {
 	t.Parallel()
 	db := storetest.New(t)
