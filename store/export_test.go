@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/leversync/leversync/store/unified"
 )
 
 // RememberedFor tells the store that it learnt at a moment who a caller is, and is how often, of some who ask at
@@ -68,6 +70,12 @@ func ChangesPlan(ctx context.Context, s *Store, connector uuid.UUID, after FeedP
 // NextWorkPlan is how Postgres finds the parents whose children are read next.
 func NextWorkPlan(ctx context.Context, s *Store, connector uuid.UUID, limit int) (string, error) {
 	return plan(ctx, s, nextWork, connector, "applications", 31, []string{"o7"}, limit)
+}
+
+// AbsentPlan is how Postgres finds what is stored of a scope and was not met.
+func AbsentPlan(ctx context.Context, t *Tx, sc unified.Scope) (string, error) {
+	lines, err := t.notMet(ctx, "EXPLAIN ", sc.Table(), "")
+	return strings.Join(lines, "\n"), err
 }
 
 // CallsPlan is how Postgres finds a page of the sync log.

@@ -49,11 +49,27 @@ func (t *Tx) Absent(ctx context.Context, sc unified.Scope, parents bool) (Proof,
 		t.lease.Connector, t.lease.Stream).Scan(&p.Pages, &p.Live); err != nil {
 		return p, err
 	}
-	rows, err := t.tx.Query(ctx, fmt.Sprintf(`SELECT r.remote_id FROM %s r WHERE r.connector_id = $1 AND r.deleted_at IS NULL%s
+	var err error
+	p.Absent, err = t.notMet(ctx, "", from, cond)
+	return p, err
+}
+
+// notMet asks for what is stored and was not met, with how before the question: "EXPLAIN " asks for the plan.
+func (t *Tx) notMet(ctx context.Context, how, from, cond string) ([]string, error) {
+	// Where there are no statistics yet, Postgres takes both sides for a few rows, and would go through all that was met for each
+	// that is stored.
+	if _, err := t.tx.Exec(ctx, `SET LOCAL enable_nestloop = off`); err != nil {
+		return nil, err
+	}
+	rows, err := t.tx.Query(ctx, fmt.Sprintf(how+`SELECT r.remote_id FROM %s r WHERE r.connector_id = $1 AND r.deleted_at IS NULL%s
 AND NOT EXISTS (SELECT FROM (%s) m(id) WHERE m.id = r.remote_id) ORDER BY 1 LIMIT 100000`, from, cond, metIDs), t.lease.Connector, t.lease.Stream)
 	if err != nil {
-		return p, err
+		return nil, err
 	}
-	p.Absent, err = pgx.CollectRows(rows, pgx.RowTo[string])
-	return p, err
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
+	_, err = t.tx.Exec(ctx, `SET LOCAL enable_nestloop = on`)
+	return ids, err
 }

@@ -3,13 +3,48 @@ package store_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/storetest"
 	"github.com/leversync/leversync/store/unified"
 )
+
+// What a traversal met is gone through once, and not for each record, also where Postgres has no statistics.
+func TestAbsentIsFoundAtOnce(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c := linked(t, db)
+	l := running(t, db, c.ID, stream)
+	for _, table := range []string{"tags", "sweep_pages"} {
+		db.Exec(`ALTER TABLE ` + table + ` SET (autovacuum_enabled = false)`)
+	}
+	db.Exec(`INSERT INTO tags (connector_id, id, remote_id, raw_hash, body_hash) SELECT $1, gen_random_uuid(), 't' || n, '', '' FROM generate_series(1, 3000) n`, c.ID)
+	for page := range 30 {
+		ids := make([]string, 100)
+		for i := range ids {
+			ids[i] = fmt.Sprint("t", page*100+i+1)
+		}
+		commit(t, db, l, func(ctx context.Context, tx *store.Tx) error { return tx.Met(ctx, page, ids[1:]) })
+	}
+	for _, when := range []string{"without statistics", "with statistics"} {
+		commit(t, db, l, func(ctx context.Context, tx *store.Tx) error {
+			plan, err := store.AbsentPlan(ctx, tx, unified.Tags)
+			if err != nil || strings.Contains(plan, "Nested Loop") {
+				t.Errorf("%s: %v, want no nested loop:\n%s", when, err, plan)
+			}
+			p, err := tx.Absent(ctx, unified.Tags, false)
+			if err != nil || p.Pages != 30 || p.Live != 3000 || len(p.Absent) != 30 {
+				t.Errorf("%s: Absent = %d of %d on %d pages, %v; want 30 of 3000 on 30", when, len(p.Absent), p.Live, p.Pages, err)
+			}
+			return nil
+		})
+		db.Exec(`ANALYZE`)
+	}
+}
 
 func TestAbsent(t *testing.T) {
 	t.Parallel()
