@@ -71,7 +71,7 @@ func (a *asked) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 // never more, and little less where one of them has counted ahead and then is asked no more.
 func TestRateLimitCountsAhead(t *testing.T) {
 	t.Parallel()
-	const limit = 3000
+	const limit = 2000 // all of it within a minute, on a machine with much else to do, too
 	e := newEnv(t)
 	through := func(l *limiter, caller string, clients, each int) int {
 		var n atomic.Int64
@@ -108,14 +108,14 @@ func TestRateLimitCountsAhead(t *testing.T) {
 	}
 	a, b := newLimiter(e.rdb, limit), newLimiter(e.rdb, limit)
 	first := through(a, "both", 4, 50)
-	all := first + through(b, "both", 4, limit)
+	all := first + through(b, "both", 4, limit/2)
 	// Who is over the limit is told so by Redis at once, and not one after the other.
 	before := hook.n.Load()
 	if got := through(b, "both", 8, 10); got != 0 || hook.n.Load()-before > 160 { // new connections ask, too
 		t.Errorf("%d let through beyond the limit, Redis asked %d times for 80 requests", got, hook.n.Load()-before)
 	}
-	if count, err := e.rdb.Get(t.Context(), "leversync:rate:{both}").Int(); err != nil || count > 200+4*limit+80+2*aheadMost {
-		t.Errorf("%d requests were counted, %v, of %d: who is refused counts for one", count, err, 200+4*limit+80)
+	if count, err := e.rdb.Get(t.Context(), "leversync:rate:{both}").Int(); err != nil || count > 200+2*limit+80+2*aheadMost {
+		t.Errorf("%d requests were counted, %v, of %d: who is refused counts for one", count, err, 200+2*limit+80)
 	}
 	if first != 200 || all > limit || all < limit-limit/aheadShare {
 		t.Errorf("two processes let %d, then %d through; want 200, then at most %d and at least a %dth less", first, all, limit, aheadShare)
