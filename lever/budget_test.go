@@ -3,6 +3,7 @@ package lever
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"sync"
@@ -138,15 +139,21 @@ func TestBudgetIsUsedAndKept(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			var budgets []*Budget
-			for range tc.processes {
-				budgets = append(budgets, newBudgets(t, redis).For("c", tc.rate))
-			}
 			const d = 4 * time.Second
-			slept := stalls(t, redis)
-			g := saturate(t, budgets, tc.workers, tc.lane, d)
+			var g *grants
+			var late, stalled time.Duration
+			// Processes that Redis does not answer in time go on at a quarter of the rate, each by itself: a machine that
+			// stalled for most of the time shows nothing.
+			for try := 0; try < 5 && (try == 0 || stalled > d/4); try++ {
+				var budgets []*Budget
+				for range tc.processes {
+					budgets = append(budgets, newBudgets(t, redis).For(fmt.Sprint("c", try), tc.rate))
+				}
+				slept := stalls(t, redis)
+				g = saturate(t, budgets, tc.workers, tc.lane, d)
+				late, stalled = slept()
+			}
 			allowed := tc.rate * d.Seconds()
-			late, stalled := slept()
 			want := 0.97 * tc.rate * (d - stalled).Seconds()
 			if got := float64(len(g.at)); got < want || got > allowed+budgetBurst {
 				t.Errorf("%d processes x %d workers at %v/s for %v (stalled for %v): got %v grants, want %v to all of %v", tc.processes, tc.workers, tc.rate, d, stalled, got, want, allowed)
