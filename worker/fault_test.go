@@ -117,6 +117,54 @@ func unresolved(after int64, lasting time.Duration) (_ http.RoundTripper, lost f
 	return t, func() int { return int(failed.Load()) }
 }
 
+// TestASurveyAnswerGoesThoughItsOpportunityWasSetAside: survey answers come by a list of their own, which is read in full
+// only once in a while.
+func TestASurveyAnswerGoesThoughItsOpportunityWasSetAside(t *testing.T) {
+	t.Parallel()
+	for _, change := range []string{"delete_application", "delete_opportunity"} {
+		t.Run(change, func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t, levertest.Config{Seed: 22, Opportunities: 50, RatePerSecond: -1, Confidential: true}, fast)
+			id := surveyed(e)
+			e.spoil(levertest.Fault{Match: `^GET /opportunities$`, Kind: levertest.FaultPoison, Poison: levertest.PoisonWrongType, Record: id})
+			e.start(worker.Config{})
+			e.wait(time.Now())
+			live := func() int {
+				return storetest.Value[int](e.db, `SELECT count(*) FROM eeocs WHERE parent = $1 AND deleted_at IS NULL`, id)
+			}
+			if aside := scopeStatus(e, unified.Applications).Quarantined; aside != 1 || live() != 1 {
+				t.Fatalf("%d opportunities set aside, %d survey answers of it; want one of each", aside, live())
+			}
+			e.lever.ClearFaults()
+			if _, err := e.lever.Mutate(change, id); err != nil {
+				t.Fatal(err)
+			}
+			e.sync(false)
+			if n := live(); n != 0 {
+				t.Errorf("%d survey answers are left", n)
+			}
+			e.check()
+		})
+	}
+}
+
+// surveyed is an opportunity with an answer to the survey.
+func surveyed(e *env) string {
+	e.t.Helper()
+	c, err := lever.New(lever.Config{BaseURL: e.url, Auth: lever.APIKey("test-key")})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	for page, err := range c.EEOResponses(e.t.Context(), lever.EEOOptions{}) {
+		if err != nil || len(page.Items) == 0 {
+			e.t.Fatalf("no survey answers: %v", err)
+		}
+		return page.Items[0].Value.OpportunityID
+	}
+	e.t.Fatal("no survey answers")
+	return ""
+}
+
 func TestASpoiltRecordIsQuarantinedAndTheRestStored(t *testing.T) {
 	t.Parallel()
 	for _, p := range []struct {

@@ -202,7 +202,7 @@ func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Ite
 	}
 	var parents []store.Parent
 	var apps []store.Prepared[*unified.Application]
-	var leads []string     // without an application: a survey answer hangs on one
+	var leads []string     // without an application, that may have had one: a survey answer hangs on it
 	var anonymous []string // since they were stored
 	people := map[string][]lever.Opportunity{}
 	for _, it := range items {
@@ -225,7 +225,8 @@ func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Ite
 		if !done.written[p.RemoteID] {
 			apps, parents = append(apps, v.app), append(parents, p)
 		}
-		if stored && len(v.Applications) == 0 {
+		// Survey answers come by a list of their own: one may be there though its opportunity was set aside until now.
+		if (stored || o.state.LastStartedAt != nil) && len(v.Applications) == 0 {
 			leads = append(leads, p.RemoteID)
 		}
 		people[p.Person] = append(people[p.Person], v.Opportunity)
@@ -292,13 +293,14 @@ func (o *opportunities) remove(ctx context.Context, tx *store.Tx, ids []string) 
 		return nil
 	}
 	persons, err := tx.RemoveParents(ctx, unified.Applications, ids)
-	if err != nil || len(persons) == 0 {
+	if err != nil {
 		return err
 	}
 	if err := tx.Tombstone(ctx, unified.Applications, ids); err != nil {
 		return err
 	}
-	if err := tx.TombstoneChildren(ctx, ofOpportunities, ids); err != nil {
+	// Even where none was there itself: the survey answers of one that was set aside are.
+	if err := tx.TombstoneChildren(ctx, ofOpportunities, ids); err != nil || len(persons) == 0 {
 		return err
 	}
 	people := map[string][]lever.Opportunity{}
