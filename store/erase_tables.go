@@ -169,10 +169,5 @@ func (t *Tx) Anonymized(ctx context.Context, opps []string) error {
 	if _, err := t.tx.Exec(ctx, `DELETE FROM activities WHERE connector_id = $1 AND parent = ANY($2)`, t.lease.Connector, opps); err != nil {
 		return err
 	}
-	type row struct{ Scope string }
-	list, err := many[row](ctx, t.tx, `DELETE FROM quarantine WHERE connector_id = $1 AND (key = ANY($2) OR parent = ANY($2)) RETURNING scope`, t.lease.Connector, opps)
-	for _, r := range list {
-		t.scope(unified.Scope(r.Scope)).quarantined--
-	}
-	return err
+	return t.releaseWhere(ctx, "(key = ANY($2) OR parent = ANY($2))", opps)
 }

@@ -114,13 +114,29 @@ func (t *Tx) release(ctx context.Context, sc unified.Scope, rows []row) error {
 	for i, r := range rows {
 		keys[i] = quarantineKey(r.env.RemoteID)
 	}
-	tag, err := t.tx.Exec(ctx, `DELETE FROM quarantine WHERE connector_id = $1 AND scope = $2 AND key = ANY($3)`,
-		t.lease.Connector, string(sc), keys)
-	if err != nil {
-		return err
+	return t.releaseWhere(ctx, "scope = $2 AND key = ANY($3)", string(sc), keys)
+}
+
+// releaseWhere takes out of the quarantine what is no longer set aside: it was written, or is gone at the source.
+func (t *Tx) releaseWhere(ctx context.Context, cond string, args ...any) error {
+	if !t.aside {
+		return nil
 	}
-	t.scope(sc).quarantined -= tag.RowsAffected()
-	return nil
+	type row struct{ Scope string }
+	list, err := many[row](ctx, t.tx, "DELETE FROM quarantine q WHERE connector_id = $1 AND "+cond+" RETURNING scope", append([]any{t.lease.Connector}, args...)...)
+	for _, r := range list {
+		t.scope(unified.Scope(r.Scope)).quarantined--
+	}
+	return err
+}
+
+// ReleaseAbsent takes out of the quarantine what of a scope the full traversal under way did not meet. What has no id, or one too long for
+// a key, is kept there by a hash, under which nothing is met: it stays for as long as LEVERSYNC_KEEP_RAW says.
+func (t *Tx) ReleaseAbsent(ctx context.Context, sc unified.Scope) error {
+	if t.careful { // what was refused just now may be among it
+		return nil
+	}
+	return t.releaseWhere(ctx, "scope = $3 AND key !~ '^[0-9a-f]{32}$' AND NOT EXISTS (SELECT FROM ("+metIDs+") m(id) WHERE m.id = q.key)", t.lease.Stream, string(sc))
 }
 
 // Quarantined is a row of the quarantine, without its bytes.

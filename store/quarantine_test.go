@@ -73,6 +73,66 @@ func TestCommitSetsAsideWhatIsRefused(t *testing.T) {
 	}
 }
 
+// What was set aside and is gone at the source is no longer set aside, whatever shows that it is gone.
+func TestWhatIsGoneLeavesTheQuarantine(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c := linked(t, db)
+	l := running(t, db, c.ID, stream)
+	aside := func() []string {
+		return storetest.Column[string](db, `SELECT scope || ' ' || key FROM quarantine WHERE connector_id = $1 ORDER BY 1`, c.ID)
+	}
+	for _, tc := range []struct {
+		what string
+		fn   func(context.Context, *store.Tx) error
+		left []string
+	}{
+		{"a record", func(ctx context.Context, tx *store.Tx) error {
+			return tx.Tombstone(ctx, unified.Tags, []string{"t1", "never there"})
+		},
+			[]string{"attachments a1", "offers o1", "offers o2", "tags t2", "tags 0123456789abcdef0123456789abcdef"}},
+		{"a list without it", func(ctx context.Context, tx *store.Tx) error {
+			return tx.TombstoneAbsent(ctx, unified.Offers, []string{"p1"}, "", nil)
+		}, []string{"attachments a1", "offers o2", "tags t1", "tags t2", "tags 0123456789abcdef0123456789abcdef"}},
+		{"one of the lists of its scope", func(ctx context.Context, tx *store.Tx) error {
+			return tx.TombstoneAbsent(ctx, unified.Attachments, []string{"p1"}, "files", nil)
+		}, []string{"attachments a1", "offers o1", "offers o2", "tags t1", "tags t2", "tags 0123456789abcdef0123456789abcdef"}},
+		{"what it hangs on", func(ctx context.Context, tx *store.Tx) error {
+			return tx.TombstoneChildren(ctx, []unified.Scope{unified.Offers, unified.Attachments}, []string{"p1"})
+		}, []string{"offers o2", "tags t1", "tags t2", "tags 0123456789abcdef0123456789abcdef"}},
+		{"the whole list without it", func(ctx context.Context, tx *store.Tx) error {
+			if err := tx.Met(ctx, 0, []string{"t2"}); err != nil {
+				return err
+			}
+			if _, err := tx.Absent(ctx, unified.Tags, false); err != nil {
+				return err
+			}
+			return tx.ReleaseAbsent(ctx, unified.Tags)
+		}, []string{"attachments a1", "offers o1", "offers o2", "tags t2", "tags 0123456789abcdef0123456789abcdef"}},
+	} {
+		commit(t, db, l, func(ctx context.Context, tx *store.Tx) error {
+			for _, r := range []store.Rejected{{Scope: unified.Tags, Key: "t1"}, {Scope: unified.Tags, Key: "t2"},
+				{Scope: unified.Tags, Key: "0123456789abcdef0123456789abcdef"}, // it has no id: this is its hash
+				{Scope: unified.Offers, Key: "o1", Parent: "p1"}, {Scope: unified.Offers, Key: "o2", Parent: "p2"},
+				{Scope: unified.Attachments, Key: "a1", Parent: "p1"}} {
+				r.Reason = "no time"
+				if err := tx.Quarantine(ctx, r); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		commit(t, db, l, tc.fn)
+		slices.Sort(tc.left)
+		if got := aside(); !slices.Equal(got, tc.left) {
+			t.Errorf("%s is gone: left %q; want %q", tc.what, got, tc.left)
+		}
+		for _, sc := range []unified.Scope{unified.Tags, unified.Offers, unified.Attachments} {
+			wantQuarantined(t, db, c.ID, sc, storetest.Value[int64](db, `SELECT count(*) FROM quarantine WHERE scope = $1`, string(sc)))
+		}
+	}
+}
+
 // Where one transaction writes what several calls brought, each record has its own; a refused call brought nothing.
 func TestQuarantineNamesTheCall(t *testing.T) {
 	t.Parallel()

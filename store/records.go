@@ -202,7 +202,7 @@ func (t *Tx) upsertCarefully(ctx context.Context, tab *table, rows []row, stored
 	return nil
 }
 
-// Tombstone marks records as gone at the source.
+// Tombstone marks records as gone at the source, and lets go of what was set aside of them.
 func (t *Tx) Tombstone(ctx context.Context, sc unified.Scope, remoteIDs []string) error {
 	if len(remoteIDs) == 0 {
 		return nil
@@ -211,10 +211,13 @@ func (t *Tx) Tombstone(ctx context.Context, sc unified.Scope, remoteIDs []string
 	for i, r := range remoteIDs {
 		ids[i] = unified.ID(t.lease.Connector, sc, r)
 	}
-	return t.tombstoneWhere(ctx, sc, "id = ANY($2)", ids)
+	if err := t.tombstoneWhere(ctx, sc, "id = ANY($2)", ids); err != nil {
+		return err
+	}
+	return t.releaseWhere(ctx, "scope = $2 AND key = ANY($3)", string(sc), remoteIDs)
 }
 
-// TombstoneAbsent marks as gone what the parents' lists, read again in full, no longer hold.
+// TombstoneAbsent marks as gone what the parents' lists, read again in full and with nothing set aside, no longer hold.
 // source narrows attachments to the list that was read; "" for all other scopes.
 func (t *Tx) TombstoneAbsent(ctx context.Context, sc unified.Scope, parents []string, source string, present []uuid.UUID) error {
 	if len(parents) == 0 {
@@ -229,7 +232,13 @@ func (t *Tx) TombstoneAbsent(ctx context.Context, sc unified.Scope, parents []st
 		cond += " AND source = $4"
 		args = append(args, source)
 	}
-	return t.tombstoneWhere(ctx, sc, cond, args...)
+	if err := t.tombstoneWhere(ctx, sc, cond, args...); err != nil {
+		return err
+	}
+	if source != "" || t.careful { // of another list, or refused just now
+		return nil
+	}
+	return t.releaseWhere(ctx, "scope = $2 AND parent = ANY($3)", string(sc), parents)
 }
 
 // TombstoneChildren marks everything that hangs on the parents as gone.
@@ -239,7 +248,7 @@ func (t *Tx) TombstoneChildren(ctx context.Context, scopes []unified.Scope, pare
 			return err
 		}
 	}
-	return nil
+	return t.releaseWhere(ctx, "scope = ANY($2) AND parent = ANY($3)", scopes, parents)
 }
 
 // TombstoneUnreferenced marks as gone the departments or offices that no job names any more.

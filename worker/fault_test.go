@@ -140,8 +140,8 @@ func TestASurveyAnswerGoesThoughItsOpportunityWasSetAside(t *testing.T) {
 				t.Fatal(err)
 			}
 			e.sync(false)
-			if n := live(); n != 0 {
-				t.Errorf("%d survey answers are left", n)
+			if n, aside := live(), scopeStatus(e, unified.Applications).Quarantined; n != 0 || aside != 0 {
+				t.Errorf("%d survey answers and %d opportunities set aside are left", n, aside)
 			}
 			e.check()
 		})

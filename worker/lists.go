@@ -113,7 +113,10 @@ func (s *slice) sweep(ctx context.Context, tx *store.Tx, c cursor, sc unified.Sc
 	if note := s.brake(sc, p); note != "" {
 		return note, nil
 	}
-	return "", tx.Tombstone(ctx, sc, p.Absent)
+	if err := tx.Tombstone(ctx, sc, p.Absent); err != nil {
+		return "", err
+	}
+	return "", tx.ReleaseAbsent(ctx, sc)
 }
 
 // brakeFloor is how many records a sweep may always delete.
