@@ -255,11 +255,14 @@ func retryable(err error) bool {
 	return errors.As(err, &pe) && (pe.Code == "40001" || pe.Code == "40P01" || pe.Code == "55P03")
 }
 
+// refusedReason is how a reason begins that Postgres gave.
+const refusedReason = "Postgres refused it"
+
 // refusal says why a value was refused, without the value.
 func refusal(err error) string {
 	var pe *pgconn.PgError
 	if errors.As(err, &pe) {
-		return fmt.Sprintf("Postgres refused it: SQLSTATE %s %s", pe.Code, pe.Routine)
+		return fmt.Sprintf(refusedReason+": SQLSTATE %s %s", pe.Code, pe.Routine)
 	}
-	return "Postgres refused it"
+	return refusedReason
 }

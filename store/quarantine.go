@@ -130,13 +130,21 @@ func (t *Tx) releaseWhere(ctx context.Context, cond string, args ...any) error {
 	return err
 }
 
-// ReleaseAbsent takes out of the quarantine what of a scope the full traversal under way did not meet. What has no id, or one too long for
-// a key, is kept there by a hash, under which nothing is met: it stays for as long as LEVERSYNC_KEEP_RAW says.
+// ReleaseStored takes out of the quarantine the versions that were set aside of parents, now that the source shows again what is stored of
+// them. Of one that Postgres refused, more may be missing than the parent tells: it stays until it is written.
+func (t *Tx) ReleaseStored(ctx context.Context, sc unified.Scope, remoteIDs []string) error {
+	return t.releaseWhere(ctx, "scope = $2 AND key = ANY($3) AND NOT starts_with(reason, $4)", string(sc), remoteIDs, refusedReason)
+}
+
+// ReleaseAbsent takes out of the quarantine what of a scope a full traversal, which has proven what is there, did not meet: with it
+// all that has no id, or nothing would have been proven. What has an id too long for a key is there by its hash, and stays for as
+// long as LEVERSYNC_KEEP_RAW says.
 func (t *Tx) ReleaseAbsent(ctx context.Context, sc unified.Scope) error {
 	if t.careful { // what was refused just now may be among it
 		return nil
 	}
-	return t.releaseWhere(ctx, "scope = $3 AND key !~ '^[0-9a-f]{32}$' AND NOT EXISTS (SELECT FROM ("+metIDs+") m(id) WHERE m.id = q.key)", t.lease.Stream, string(sc))
+	return t.releaseWhere(ctx, "scope = $3 AND (key !~ '^[0-9a-f]{32}$' OR key = encode(raw_hash, 'hex')) AND NOT EXISTS (SELECT FROM ("+metIDs+") m(id) WHERE m.id = q.key)",
+		t.lease.Stream, string(sc))
 }
 
 // Quarantined is a row of the quarantine, without its bytes.

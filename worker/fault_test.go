@@ -117,6 +117,34 @@ func unresolved(after int64, lasting time.Duration) (_ http.RoundTripper, lost f
 	return t, func() int { return int(failed.Load()) }
 }
 
+// TestWhatIsWellAgainIsNoLongerSetAside: a record that is stored was spoilt on its way, and comes again as it is stored.
+func TestWhatIsWellAgainIsNoLongerSetAside(t *testing.T) {
+	t.Parallel()
+	for list, of := range map[string]struct {
+		scope unified.Scope
+		field string // to spoil
+	}{
+		"opportunities": {unified.Applications, ""}, "postings": {unified.Jobs, ""}, "users": {unified.RemoteUsers, "name"}, "tags": {unified.Tags, "text"},
+	} {
+		t.Run(list, func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t, levertest.Config{Seed: 22, Opportunities: 50, RatePerSecond: -1, Confidential: true}, fast)
+			e.start(worker.Config{})
+			e.wait(time.Now())
+			e.spoil(levertest.Fault{Match: "^GET /" + list + "$", Kind: levertest.FaultPoison, Poison: levertest.PoisonWrongType, Field: of.field, Times: 1})
+			e.sync(false)
+			if n := scopeStatus(e, of.scope).Quarantined; n != 1 {
+				t.Fatalf("%d %s set aside; want 1", n, of.scope)
+			}
+			e.sync(false)
+			if n := scopeStatus(e, of.scope).Quarantined; n != 0 {
+				t.Errorf("%d %s are still set aside", n, of.scope)
+			}
+			e.check()
+		})
+	}
+}
+
 // TestASurveyAnswerGoesThoughItsOpportunityWasSetAside: survey answers come by a list of their own, which is read in full
 // only once in a while.
 func TestASurveyAnswerGoesThoughItsOpportunityWasSetAside(t *testing.T) {

@@ -194,7 +194,14 @@ func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.I
 // candidates that they belong to, now and before. What was done early is not done again.
 func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Item[made], done headstart) error {
 	anew := o.anew()
-	items = slices.DeleteFunc(slices.Clone(items), o.asStored)
+	var same []string // stored as they are
+	items = slices.DeleteFunc(slices.Clone(items), func(it lever.Item[made]) bool {
+		is := o.asStored(it)
+		if is {
+			same = append(same, it.Value.parent.RemoteID)
+		}
+		return is
+	})
 	ids, _ := met(lever.Page[made]{Items: items})
 	known, err := tx.KnownParents(ctx, unified.Applications, slices.DeleteFunc(ids, func(id string) bool { return done.written[id] }))
 	if err != nil {
@@ -208,6 +215,7 @@ func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Ite
 	for _, it := range items {
 		k, stored := known[it.Value.parent.RemoteID]
 		if it.Err == nil && stored && !k.Changed(it.Value.parent) && !anew {
+			same = append(same, k.RemoteID)
 			continue
 		}
 		it = o.inFull(it)
@@ -235,8 +243,8 @@ func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Ite
 		}
 	}
 	o.noteWritten(parents)
-	if len(people) == 0 {
-		return nil
+	if err := tx.ReleaseStored(ctx, unified.Applications, same); err != nil || len(people) == 0 {
+		return err
 	}
 	if err := tx.Anonymized(ctx, anonymous); err != nil {
 		return err

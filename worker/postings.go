@@ -125,10 +125,12 @@ func (p *postings) write(ctx context.Context, tx *store.Tx, items []lever.Item[l
 	var jobs []*unified.Job
 	var departments []*unified.Department
 	var offices []*unified.Office
+	var same []string // stored as they are
 	for _, it := range items {
 		hash := store.HashRaw(it.Raw)
 		parent := store.Parent{RemoteID: identity(it), RawHash: hash, Digest: hash, ActiveAt: it.Value.UpdatedAt.Time, Refs: []uuid.UUID{}}
 		if k, stored := known[parent.RemoteID]; it.Err == nil && stored && !k.Changed(parent) && !anew {
+			same = append(same, k.RemoteID)
 			continue
 		}
 		job, err := m.Job(it.Value, it.Raw)
@@ -150,8 +152,8 @@ func (p *postings) write(ctx context.Context, tx *store.Tx, items []lever.Item[l
 		parent.Archived = it.Value.State == "closed" || it.Value.State == "rejected"
 		jobs, parents = append(jobs, job), append(parents, parent)
 	}
-	if len(parents) == 0 {
-		return nil
+	if err := tx.ReleaseStored(ctx, unified.Jobs, same); err != nil || len(parents) == 0 {
+		return err
 	}
 	lane := lever.LaneIncremental
 	if p.state.LastStartedAt == nil {
