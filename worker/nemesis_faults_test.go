@@ -24,7 +24,7 @@ var leverFaults = map[string][]levertest.Fault{
 	"rows come twice":       {{Match: `^GET /(opportunities|users|postings|tags)$`, Kind: levertest.FaultDuplicate}},
 	"page tokens expire":    {{Match: `^GET /opportunities$`, Kind: levertest.FaultExpiredToken, Times: 2}},
 	"page tokens loop":      {{Match: `^GET /opportunities$`, Kind: levertest.FaultLoop, Times: 2}},
-	"a spoilt record":       {{Match: `^GET /opportunities$`, Kind: levertest.FaultPoison, Poison: levertest.PoisonWrongType, Times: 2}},
+	"a spoilt record":       {{Match: `^GET /(opportunities|postings|users|tags|opportunities/[^/]+/(interviews|feedback|offers|files))$`, Kind: levertest.FaultPoison, Poison: levertest.PoisonWrongType, Times: 4}},
 	"NUL and half a pair":   {{Match: `^GET /opportunities$`, Kind: levertest.FaultPoison, Poison: levertest.PoisonNUL, Times: 1}},
 	"deletions are refused": {{Match: `deleted$`, Kind: levertest.FaultStatus, Status: 403}},
 	"nothing":               nil,
