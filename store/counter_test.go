@@ -65,6 +65,7 @@ func TestCountersAreTheRows(t *testing.T) {
 		}
 		for _, remote := range gone {
 			delete(live, remote)
+			delete(aside, remote)
 		}
 		wantRecords(t, db, c.ID, unified.Offers, int64(len(live)))
 		wantQuarantined(t, db, c.ID, unified.Offers, int64(len(aside)))
