@@ -140,6 +140,28 @@ func TestWhatIsGoneLeavesTheQuarantine(t *testing.T) {
 	}
 }
 
+// What Postgres refused just now is in the list that was read, and stays set aside.
+func TestWhatIsRefusedIsNotTakenForGone(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c := linked(t, db)
+	l := running(t, db, c.ID, stream)
+	bad := &unified.Offer{Envelope: envelope(c.ID, unified.Offers, "o1", "p1")}
+	bad.Raw = json.RawMessage(refused["escaped NUL"])
+	for range 2 { // it was not there before, and it was
+		commit(t, db, l, func(ctx context.Context, tx *store.Tx) error {
+			if err := store.Upsert(ctx, tx, []*unified.Offer{bad}); err != nil {
+				return err
+			}
+			if err := tx.TombstoneAbsent(ctx, unified.Offers, []string{"p1"}, "", []uuid.UUID{bad.ID}); err != nil {
+				return err
+			}
+			return tx.ReleaseAbsent(ctx, unified.Offers)
+		})
+		wantQuarantined(t, db, c.ID, unified.Offers, 1)
+	}
+}
+
 // Where one transaction writes what several calls brought, each record has its own; a refused call brought nothing.
 func TestQuarantineNamesTheCall(t *testing.T) {
 	t.Parallel()
