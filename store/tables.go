@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -147,6 +148,10 @@ func (t *table) row(r unified.Record) (row, error) {
 		switch x := val.(type) {
 		case string:
 			h = appendHashed(h, x)
+		case uuid.UUID:
+			h = appendHashed(h, x.String())
+		case bool:
+			h = appendHashed(h, strconv.FormatBool(x))
 		case time.Time:
 			h = appendHashed(h, x.AppendFormat(make([]byte, 0, 32), unified.TimeLayout))
 		case json.RawMessage:

@@ -36,15 +36,17 @@ func wrapUUID(value any) (pgtype.WrappedEncodePlanNextSetter, any, bool) {
 	return &encodeUUID{}, u, ok
 }
 
-// wired is a UUID, or what a pointer points to, as it is sent; false: it is neither.
+// wired is a UUID, or what a pointer points to, as it is sent; false: it is neither. A pointer to none counts as one: pgx asks
+// with that how the elements of an array are encoded, and keeps the answer. It encodes none of those itself.
 func wired(value any) (wireUUID, bool) {
 	switch v := value.(type) {
 	case uuid.UUID:
 		return wireUUID(v), true
 	case *uuid.UUID:
-		if v != nil {
-			return wireUUID(*v), true
+		if v == nil {
+			return wireUUID{}, true
 		}
+		return wireUUID(*v), true
 	}
 	return wireUUID{}, false
 }

@@ -148,6 +148,8 @@ func (o *opportunities) putFresh(ctx context.Context, tx *store.Tx, items []leve
 			parents = append(parents, it.Value.parent)
 		}
 	}
+	people := make(chan map[string]store.Prepared[*unified.Candidate], 1)
+	go func() { people <- o.peopleOf(items) }() // Postgres has the time that this takes
 	written, err := tx.InsertParents(ctx, unified.Applications, lastOfEach(parents), o.childKinds(), o.lane())
 	if err != nil {
 		return headstart{}, err
@@ -163,7 +165,7 @@ func (o *opportunities) putFresh(ctx context.Context, tx *store.Tx, items []leve
 			return headstart{}, err
 		}
 	}
-	return headstart{written: written, people: o.peopleOf(items)}, nil
+	return headstart{written: written, people: <-people}, nil
 }
 
 // peopleOf makes the candidates that opportunities are of, as if they had no others. Those that can't be made are left out.

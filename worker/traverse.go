@@ -47,10 +47,12 @@ type writer[T any] struct {
 func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c *cursor, next string, pages iter.Seq2[lever.Page[T], error], w writer[T]) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ch := make(chan fetched[T])
-	go w.read(ctx, s, pages, ch)
+	ch := read(ctx, s, pages)
+	if w.ahead != nil && s.state.LastStartedAt == nil {
+		ch = meanwhile(ctx, s, ch, func(f *fetched[T]) { f.begun = w.begin(ctx, s, *f) })
+	}
 	if w.look != nil {
-		ch = w.looked(ctx, s, ch)
+		ch = meanwhile(ctx, s, ch, func(f *fetched[T]) { w.look(ctx, f.page) })
 	}
 	defer func() {
 		cancel()
@@ -89,31 +91,23 @@ func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c
 	return &yield{reason: "slice over"}
 }
 
-// read hands the pages over. While the one before is still being written, it begins to write what it has.
-func (w writer[T]) read(ctx context.Context, s *slice, pages iter.Seq2[lever.Page[T], error], ch chan<- fetched[T]) {
-	defer close(ch)
-	for page, err := range pages {
-		f := fetched[T]{page: page, err: err, calls: s.rec.take()}
-		select {
-		case ch <- f:
-		default:
-			f.begun = w.begin(ctx, s, f)
-			select {
-			case ch <- f:
-			case <-ctx.Done():
-				f.begun.drop(ctx)
-				s.rec.put(f.calls)
+// read hands the pages over, and fetches the next one meanwhile.
+func read[T any](ctx context.Context, s *slice, pages iter.Seq2[lever.Page[T], error]) chan fetched[T] {
+	out := make(chan fetched[T])
+	go func() {
+		defer close(out)
+		for page, err := range pages {
+			f := fetched[T]{page: page, err: err, calls: s.rec.take()}
+			if !f.hand(ctx, s, out) || err != nil || s.over() {
 				return
 			}
 		}
-		if err != nil || s.over() {
-			return
-		}
-	}
+	}()
+	return out
 }
 
-// looked hands pages on. While the one before is still being written, it looks up what it has.
-func (w writer[T]) looked(ctx context.Context, s *slice, in <-chan fetched[T]) chan fetched[T] {
+// meanwhile hands pages on. With one that nobody is ready for yet, as the page before is still being written, it does something.
+func meanwhile[T any](ctx context.Context, s *slice, in <-chan fetched[T], do func(*fetched[T])) chan fetched[T] {
 	out := make(chan fetched[T])
 	go func() {
 		defer close(out)
@@ -124,24 +118,28 @@ func (w writer[T]) looked(ctx context.Context, s *slice, in <-chan fetched[T]) c
 			default:
 			}
 			if f.err == nil {
-				w.look(ctx, f.page)
+				do(&f)
 			}
-			select {
-			case out <- f:
-			case <-ctx.Done():
-				f.begun.drop(ctx)
-				s.rec.put(f.calls)
-			}
+			f.hand(ctx, s, out)
 		}
 	}()
 	return out
 }
 
+// hand gives a page to whoever takes it, and reports whether somebody did before the end.
+func (f fetched[T]) hand(ctx context.Context, s *slice, to chan<- fetched[T]) bool {
+	select {
+	case to <- f:
+		return true
+	case <-ctx.Done(): // its call was made all the same
+		f.begun.drop(ctx)
+		s.rec.put(f.calls)
+		return false
+	}
+}
+
 // begin writes what of a page need not wait; nil: nothing was.
 func (w writer[T]) begin(ctx context.Context, s *slice, f fetched[T]) *begun {
-	if w.ahead == nil || f.err != nil || s.state.LastStartedAt != nil {
-		return nil
-	}
 	b := &begun{}
 	b.tx = s.w.store.Ahead(ctx, s.lease, s.entering(f.calls, func(ctx context.Context, tx *store.Tx) (err error) {
 		b.rest, err = w.ahead(ctx, tx, f.page)
