@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -221,10 +222,14 @@ func TestHintsAreDurable(t *testing.T) {
 	brought("a restart, and a flush of Redis")
 
 	// A worker died in the middle of a look.
-	l, _, err := e.db.Store.Acquire(t.Context(), e.conn.ID, "opportunities", "the dead", 10)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var l store.Lease
+	eventually(t, "who looked at the hints has given the lease back", func() bool {
+		var err error
+		if l, _, err = e.db.Store.Acquire(t.Context(), e.conn.ID, "opportunities", "the dead", 10); err != nil && !errors.Is(err, store.ErrHeld) {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
 	if _, err := e.db.Store.BeginBeside(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}

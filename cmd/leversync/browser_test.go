@@ -23,8 +23,8 @@ import (
 const (
 	browserEnv   = "LEVERSYNC_TEST_BROWSER" // the path of a Chromium or Chrome
 	artifactsEnv = "LEVERSYNC_ARTIFACTS"    // the folder that keeps screenshots; unset: the test's own
-	browserLimit = 3 * time.Minute          // for all that a test does in its browser
-	stepLimit    = time.Minute              // for one step of it
+	stepLimit    = time.Minute              // for one step of what a test does in its browser
+	browserLimit = 8 * time.Minute          // for all of it: some have a hundred steps, and a machine may be slow
 )
 
 // browsers bounds how many run side by side: each takes half a core and 300 MB.
