@@ -56,9 +56,8 @@ func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c
 	}
 	defer func() {
 		cancel()
-		for f := range ch { // a page that came too late: its call was made all the same
-			f.begun.drop(ctx)
-			s.rec.put(f.calls)
+		for f := range ch {
+			f.drop(ctx, s)
 		}
 	}()
 	for f := range ch {
@@ -106,7 +105,7 @@ func read[T any](ctx context.Context, s *slice, pages iter.Seq2[lever.Page[T], e
 	return out
 }
 
-// meanwhile hands pages on. With one that nobody is ready for yet, as the page before is still being written, it does something.
+// meanwhile hands pages on. To one that nobody is ready for yet, as the page before is still being written, it does what is given.
 func meanwhile[T any](ctx context.Context, s *slice, in <-chan fetched[T], do func(*fetched[T])) chan fetched[T] {
 	out := make(chan fetched[T])
 	go func() {
@@ -131,11 +130,16 @@ func (f fetched[T]) hand(ctx context.Context, s *slice, to chan<- fetched[T]) bo
 	select {
 	case to <- f:
 		return true
-	case <-ctx.Done(): // its call was made all the same
-		f.begun.drop(ctx)
-		s.rec.put(f.calls)
+	case <-ctx.Done():
+		f.drop(ctx, s)
 		return false
 	}
+}
+
+// drop lets go of a page that came too late: its calls were made all the same.
+func (f fetched[T]) drop(ctx context.Context, s *slice) {
+	f.begun.drop(ctx)
+	s.rec.put(f.calls)
 }
 
 // begin writes what of a page need not wait; nil: nothing was.
