@@ -10,9 +10,12 @@ import (
 
 // prepare makes a new connection ready.
 func prepare(ctx context.Context, conn *pgx.Conn) error {
-	m := conn.TypeMap()
-	m.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{wrapUUID}, m.TryWrapEncodePlanFuncs...)
+	sendUUIDsAsBytes(conn.TypeMap())
 	return goOn(ctx, conn)
+}
+
+func sendUUIDsAsBytes(m *pgtype.Map) {
+	m.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{wrapUUID}, m.TryWrapEncodePlanFuncs...)
 }
 
 // wireUUID is a UUID that is sent as the 16 bytes that it is. As a driver.Valuer, which pgx would take it for, it is

@@ -12,7 +12,7 @@ import (
 // An array of UUIDs of which some are null travels as bytes, too: how its elements are encoded is asked with a pointer to none.
 func TestNullableUUIDsTravelAsBytes(t *testing.T) {
 	m := pgtype.NewMap()
-	m.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{wrapUUID}, m.TryWrapEncodePlanFuncs...)
+	sendUUIDsAsBytes(m)
 	id := uuid.MustParse("8d0c2f8e-70f4-5b0e-9c57-6a1a5f0e4b11")
 	ids := pgtype.FlatArray[*uuid.UUID]{nil, &id, nil}
 	buf, err := m.Encode(pgtype.UUIDArrayOID, pgx.BinaryFormatCode, ids, nil)
