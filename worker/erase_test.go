@@ -62,7 +62,8 @@ func newCanary(p *pen) canary {
     ($1, 'offers', 'a spoilt offer', $2, 'no time', '{"note": "for Zylberstein"}', ''),
     ($1, 'applications', 'a spoilt opportunity', '', 'no time', convert_to('{"name": "W. Zylberstein", "contact": "' || $3::text || '"}', 'UTF8'), '')`, p.conn.ID, c.opp, c.contact)
 	p.db.Exec(`UPDATE connector_scopes SET quarantined = quarantined + 1 WHERE connector_id = $1 AND scope IN ('offers', 'applications')`, p.conn.ID)
-	c.texts = []string{"Zylberstein", "900987", "Orrery", c.opp, c.contact}
+	// Six digits of the number alone come about by chance in what Redis is told: in an id, or a time.
+	c.texts = []string{"Zylberstein", "7700 900987", "7700900987", "Orrery", c.opp, c.contact}
 	for _, sc := range []unified.Scope{unified.Attachments, unified.Offers, unified.ScheduledInterviews, unified.Scorecards} {
 		remotes := storetest.Column[string](p.db, `SELECT remote_id FROM `+sc.Table()+` WHERE connector_id = $1 AND parent = $2`, p.conn.ID, c.opp)
 		if len(remotes) == 0 {
