@@ -253,7 +253,7 @@ func TestManySchedulersAndWorkersTraverseEachStreamOnce(t *testing.T) {
 	}
 	for due := 1; due <= 2; due++ {
 		e.claimed()
-		e.served(2 * time.Minute)
+		e.served(5 * time.Minute) // some hundred lists, by four workers, with other tests beside them
 		for _, s := range storetest.Column[string](e.db, `SELECT format('%s of %s: %s runs', stream, connector_id, count(*)) FROM runs GROUP BY connector_id, stream HAVING count(*) <> $1 LIMIT 5`, due) {
 			t.Errorf("%s after falling due %d times", s, due)
 		}
