@@ -170,7 +170,7 @@ pg_settings() {
 	cat <<-SETTINGS
 		listen_addresses = '127.0.0.1'
 		unix_socket_directories = '$dir/postgres'
-		max_connections = 200
+		max_connections = 400
 		shared_buffers = 128MB
 		timezone = 'UTC'
 		log_timezone = 'UTC'
@@ -214,7 +214,7 @@ init_postgres() {
 }
 
 docker_postgres() {
-	local settings=(-c max_connections=200 -c shared_buffers=128MB)
+	local settings=(-c max_connections=400 -c shared_buffers=128MB)
 	if [ -n "$fast" ]; then settings+=(-c fsync=off -c full_page_writes=off -c synchronous_commit=off); fi
 	start_container postgres 5432 -e POSTGRES_USER=leversync -e POSTGRES_DB=leversync \
 		-e POSTGRES_HOST_AUTH_METHOD=trust -e POSTGRES_INITDB_ARGS="-E UTF8 --locale=C.UTF-8 --lc-collate=C" \

@@ -22,8 +22,13 @@ func (e *env) commits() int {
 // goesOn waits until a worker has committed anew, or all is done, and returns how long that took.
 func (e *env) goesOn(since time.Time) time.Duration {
 	e.t.Helper()
+	return e.goesOnWithin(poolBack, since)
+}
+
+func (e *env) goesOnWithin(limit time.Duration, since time.Time) time.Duration {
+	e.t.Helper()
 	was := e.commits()
-	e.until("a worker commits again", poolBack, func() bool { return e.commits() > was || e.done() })
+	e.until("a worker commits again", limit, func() bool { return e.commits() > was || e.done() })
 	return time.Since(since)
 }
 
