@@ -30,7 +30,7 @@ type Config struct {
 
 	Interval  time.Duration // between two syncs of a connector that has no cadence of its own; 0: 1 h
 	Tick      time.Duration // between two looks; 0: 1 s
-	Grace     time.Duration // how late a wake-up may be before it counts as lost; 0: 5 s
+	Grace     time.Duration // how late a wake-up may be before it counts as lost, beside what waits before it in the queue; 0: 5 s
 	KeepCalls time.Duration // age at which the sync log is dropped; 0: 30 days
 	Keep      store.Keep    // of the rest
 }
@@ -205,12 +205,17 @@ func (s *Scheduler) claimHinted(ctx context.Context) error {
 	return nil
 }
 
-// reconcile enqueues again what the queue has lost.
+// mostBehind is for how long a task is taken to wait for its turn, and not for lost, at most: a queue that nobody serves is no
+// reason to leave what was lost of the other.
+const mostBehind = 10 * time.Minute
+
+// reconcile enqueues again what the queue has lost. Where more is to do than is done, tasks wait: those are not lost, and a second
+// one of each a minute would make more of it.
 func (s *Scheduler) reconcile(ctx context.Context) error {
 	if err := s.queue.Republish(ctx); err != nil {
 		return err
 	}
-	lost, err := s.cfg.Store.ClaimLost(ctx, s.cfg.Grace, batch)
+	lost, err := s.cfg.Store.ClaimLost(ctx, s.cfg.Grace+min(s.queue.Behind(), mostBehind), batch)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/leversync/leversync/lever/levertest"
+	"github.com/leversync/leversync/scheduler"
 	"github.com/leversync/leversync/store/storetest"
 	"github.com/leversync/leversync/store/unified"
 	"github.com/leversync/leversync/worker"
@@ -86,4 +88,28 @@ func (e *env) request(sc unified.Scope) {
 	if err := e.queue.Enqueue(e.t.Context(), task.Sync{ConnectorID: e.conn.ID, Scope: string(sc), DueAt: &at}, task.Options{}); err != nil {
 		e.t.Fatal(err)
 	}
+}
+
+// TestATaskThatWaitsForItsTurnIsNotLost: with no worker there, or too few, tasks wait for longer than a wake-up may be late.
+// They are put back once they are gone from the queue, and not before.
+func TestATaskThatWaitsForItsTurnIsNotLost(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, levertest.Config{Seed: 45, Opportunities: 5, RatePerSecond: -1}, fast)
+	ctx, cancel := context.WithCancel(t.Context())
+	s := scheduler.New(scheduler.Config{Store: e.db.Store, Redis: e.rdb, Log: e.log, Tick: 50 * time.Millisecond, Grace: 100 * time.Millisecond})
+	done := make(chan struct{})
+	go func() { defer close(done); _ = s.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	e.claimed()
+	from := time.Now().Unix()
+	e.until("the reconciler has looked twice more", time.Minute, func() bool { return s.LastReconcile.Load() >= from+4 })
+	if n := s.Reconciled.Load(); n != 0 {
+		t.Errorf("%d tasks were put into the queue again, of which all are there", n)
+	}
+	if err := e.rdb.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	e.until("all are put back", time.Minute, func() bool { return s.Reconciled.Load() >= int64(len(unified.Scopes)) })
+	e.startWorker(worker.Config{})
+	e.served(time.Minute)
 }

@@ -111,3 +111,15 @@ func (q *Queue) Depth() (map[string]map[string]int, error) {
 	}
 	return depth, failed
 }
+
+// Behind is how long the oldest task that waits has waited, whatever its queue: what was put in after it waits for its turn. A
+// queue that can't be read is passed over.
+func (q *Queue) Behind() time.Duration {
+	var most time.Duration
+	for name := range Queues() {
+		if info, err := q.inspector.GetQueueInfo(name); err == nil {
+			most = max(most, info.Latency)
+		}
+	}
+	return most
+}
