@@ -215,7 +215,7 @@ func (s *Scheduler) reconcile(ctx context.Context) error {
 	if err := s.queue.Republish(ctx); err != nil {
 		return err
 	}
-	lost, err := s.cfg.Store.ClaimLost(ctx, s.cfg.Grace+min(s.queue.Behind(), mostBehind), batch)
+	lost, err := s.cfg.Store.ClaimLost(ctx, s.cfg.Grace, min(s.queue.Behind(), mostBehind), batch)
 	if err != nil {
 		return err
 	}

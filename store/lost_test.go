@@ -69,7 +69,7 @@ func TestClaimLost(t *testing.T) {
 			}()
 			tc.setup(t, db, c.ID)
 			var got []string
-			lost, err := db.Store.ClaimLost(t.Context(), grace, 100)
+			lost, err := db.Store.ClaimLost(t.Context(), grace, 0, 100)
 			for _, l := range lost {
 				got = append(got, l.Scope)
 				if l.ConnectorID != c.ID || l.DueAt.IsZero() {
@@ -80,7 +80,7 @@ func TestClaimLost(t *testing.T) {
 			if err != nil || !slices.Equal(got, tc.want) {
 				t.Errorf("ClaimLost = %q, %v; want %q", got, err, tc.want)
 			}
-			if again, err := db.Store.ClaimLost(t.Context(), grace, 100); err != nil || len(again) != 0 {
+			if again, err := db.Store.ClaimLost(t.Context(), grace, 0, 100); err != nil || len(again) != 0 {
 				t.Errorf("ClaimLost at once again = %v, %v; want nothing within the grace", again, err)
 			}
 			if tc.want == nil {
@@ -88,10 +88,36 @@ func TestClaimLost(t *testing.T) {
 			}
 			db.Exec("UPDATE streams SET wake_at = wake_at - interval '11 s' WHERE wake_at <= now()")
 			db.Exec("UPDATE connector_scopes SET queued_at = queued_at - interval '21 s' WHERE queued_at > now() - interval '1 s'")
-			if again, err := db.Store.ClaimLost(t.Context(), grace, 100); err != nil || len(again) != len(tc.want) {
+			if again, err := db.Store.ClaimLost(t.Context(), grace, 0, 100); err != nil || len(again) != len(tc.want) {
 				t.Errorf("ClaimLost after the grace = %v, %v; want %q again: the claim was lost too", again, err, tc.want)
 			}
 		})
+	}
+}
+
+// TestWhatWaitsForItsTurnIsNotLost: what has waited for no longer than the queue makes all wait, beside the grace, is not claimed;
+// what no task was ever made of is.
+func TestWhatWaitsForItsTurnIsNotLost(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c := linked(t, db)
+	release(t, db, begun(t, db, c.ID), 0)
+	db.Exec("UPDATE streams SET wake_at = now() - interval '15 s'")
+	db.Exec("UPDATE connector_scopes SET requested_at = now(), queued_at = now() - interval '25 s' WHERE scope = 'tags'")
+	db.Exec("UPDATE connector_scopes SET requested_at = now() WHERE scope = 'jobs'")
+	for _, tc := range []struct {
+		behind time.Duration
+		want   []string
+	}{{20 * time.Second, []string{"jobs"}}, {10 * time.Second, nil}, {3 * time.Second, []string{"offers", "tags"}}} {
+		var got []string
+		lost, err := db.Store.ClaimLost(t.Context(), 10*time.Second, tc.behind, 100)
+		for _, l := range lost {
+			got = append(got, l.Scope)
+		}
+		slices.Sort(got)
+		if err != nil || !slices.Equal(got, tc.want) {
+			t.Errorf("ClaimLost, %s behind = %q, %v; want %q", tc.behind, got, err, tc.want)
+		}
 	}
 }
 
@@ -125,7 +151,7 @@ func TestClaimLostAtOnce(t *testing.T) {
 	claimed := make([]int, 8)
 	for i, err := range together(len(claimed), func(i int) error {
 		for {
-			lost, err := db.Store.ClaimLost(t.Context(), time.Minute, 7)
+			lost, err := db.Store.ClaimLost(t.Context(), time.Minute, 0, 7)
 			if err != nil || len(lost) == 0 {
 				return err
 			}

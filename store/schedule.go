@@ -47,11 +47,12 @@ type Lost struct {
 }
 
 // ClaimLost takes up to limit of it. grace is how late a wake-up, or the start of a queued task, may be
-// before it counts as lost. A claim that is lost too is claimed again after grace.
+// before it counts as lost, beside behind, for which what is queued waits for its turn. A claim that is lost too is claimed again
+// after both.
 //
 // A run is claimed for one of its scopes that is on, as due when that was asked for: what the run needs was
 // traversed since, and is not traversed again.
-func (s *Store) ClaimLost(ctx context.Context, grace time.Duration, limit int) ([]Lost, error) {
+func (s *Store) ClaimLost(ctx context.Context, grace, behind time.Duration, limit int) ([]Lost, error) {
 	runs, err := many[Lost](ctx, s.pool, `WITH lost AS (
     SELECT st.connector_id, st.stream, coalesce(cs.scope, '') AS scope, least(cs.requested_at, r.started_at) AS due_at
     FROM streams st JOIN connectors c ON c.id = st.connector_id JOIN runs r ON r.connector_id = st.connector_id AND r.id = st.run_id
@@ -62,7 +63,7 @@ func (s *Store) ClaimLost(ctx context.Context, grace time.Duration, limit int) (
     LIMIT $2 FOR UPDATE OF st SKIP LOCKED
 )
 UPDATE streams st SET wake_at = now() FROM lost WHERE st.connector_id = lost.connector_id AND st.stream = lost.stream
-RETURNING st.connector_id, lost.scope, lost.due_at, st.fence`, grace, limit)
+RETURNING st.connector_id, lost.scope, lost.due_at, st.fence`, grace+behind, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +76,7 @@ RETURNING st.connector_id, lost.scope, lost.due_at, st.fence`, grace, limit)
     ORDER BY cs.requested_at LIMIT $2 FOR UPDATE OF cs SKIP LOCKED
 )
 UPDATE connector_scopes cs SET queued_at = now() FROM lost WHERE cs.connector_id = lost.connector_id AND cs.scope = lost.scope
-RETURNING cs.connector_id, cs.scope, cs.requested_at AS due_at, 0::bigint AS fence`, 2*grace, limit)
+RETURNING cs.connector_id, cs.scope, cs.requested_at AS due_at, 0::bigint AS fence`, 2*grace+behind, limit)
 	return append(runs, scopes...), err
 }
 

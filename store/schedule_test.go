@@ -182,7 +182,7 @@ func TestClaimDueLeavesOut(t *testing.T) {
 	for _, d := range due {
 		t.Errorf("ClaimDue claimed %s of a connector that is %s", d.Scope, names[d.ConnectorID])
 	}
-	lost, err := db.Store.ClaimLost(t.Context(), time.Second, 500)
+	lost, err := db.Store.ClaimLost(t.Context(), time.Second, 0, 500)
 	if err != nil {
 		t.Fatal(err)
 	}

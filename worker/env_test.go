@@ -137,13 +137,18 @@ func (e *env) startWorker(cfg worker.Config) *worker.Worker {
 
 // startScheduler runs one until stop is called, or the test ends.
 func (e *env) startScheduler() (stop func()) {
+	_, stop = e.schedule(100*time.Millisecond, 2*time.Second)
+	return stop
+}
+
+func (e *env) schedule(tick, grace time.Duration) (s *scheduler.Scheduler, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	s := scheduler.New(scheduler.Config{Store: e.db.Store, Redis: e.rdb, Log: e.log, Tick: 100 * time.Millisecond, Grace: 2 * time.Second})
+	s = scheduler.New(scheduler.Config{Store: e.db.Store, Redis: e.rdb, Log: e.log, Tick: tick, Grace: grace})
 	go func() { defer close(done); _ = s.Run(ctx) }()
 	stop = func() { cancel(); <-done }
 	e.t.Cleanup(stop)
-	return stop
+	return s, stop
 }
 
 // sync asks for all scopes and waits until they are served.

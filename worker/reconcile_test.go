@@ -1,7 +1,6 @@
 package worker_test
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/leversync/leversync/lever/levertest"
-	"github.com/leversync/leversync/scheduler"
 	"github.com/leversync/leversync/store/storetest"
 	"github.com/leversync/leversync/store/unified"
 	"github.com/leversync/leversync/worker"
@@ -91,25 +89,31 @@ func (e *env) request(sc unified.Scope) {
 }
 
 // TestATaskThatWaitsForItsTurnIsNotLost: with no worker there, or too few, tasks wait for longer than a wake-up may be late.
-// They are put back once they are gone from the queue, and not before.
+// They are put back once they are gone from the queue, and not before; but that a queue is not served keeps nothing from it for
+// more than ten minutes.
 func TestATaskThatWaitsForItsTurnIsNotLost(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, levertest.Config{Seed: 45, Opportunities: 5, RatePerSecond: -1}, fast)
-	ctx, cancel := context.WithCancel(t.Context())
-	s := scheduler.New(scheduler.Config{Store: e.db.Store, Redis: e.rdb, Log: e.log, Tick: 50 * time.Millisecond, Grace: 100 * time.Millisecond})
-	done := make(chan struct{})
-	go func() { defer close(done); _ = s.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
+	s, _ := e.schedule(50*time.Millisecond, 100*time.Millisecond)
 	e.claimed()
 	from := time.Now().Unix()
 	e.until("the reconciler has looked twice more", time.Minute, func() bool { return s.LastReconcile.Load() >= from+4 })
 	if n := s.Reconciled.Load(); n != 0 {
 		t.Errorf("%d tasks were put into the queue again, of which all are there", n)
 	}
+	oldest, err := e.rdb.LIndex(t.Context(), "asynq:{sync}:pending", -1).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.rdb.HSet(t.Context(), "asynq:{sync}:t:"+oldest, "pending_since", time.Now().Add(-time.Hour).UnixNano()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	e.db.Exec(`UPDATE connector_scopes SET queued_at = now() - interval '11 minutes' WHERE scope = 'tags'`)
+	e.until("one is put back that waited for eleven minutes", time.Minute, func() bool { return s.Reconciled.Load() == 1 })
 	if err := e.rdb.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	e.until("all are put back", time.Minute, func() bool { return s.Reconciled.Load() >= int64(len(unified.Scopes)) })
+	e.until("all are put back", time.Minute, func() bool { return s.Reconciled.Load() > int64(len(unified.Scopes)) })
 	e.startWorker(worker.Config{})
 	e.served(time.Minute)
 }
