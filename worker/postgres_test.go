@@ -20,16 +20,10 @@ func (e *env) commits() int {
 }
 
 // goesOn waits until a worker has committed anew, or all is done, and returns how long that took.
-func (e *env) goesOn(since time.Time) time.Duration {
-	e.t.Helper()
-	return e.goesOnWithin(poolBack, since)
-}
-
-func (e *env) goesOnWithin(limit time.Duration, since time.Time) time.Duration {
+func (e *env) goesOn(limit time.Duration) time.Duration {
 	e.t.Helper()
 	was := e.commits()
-	e.until("a worker commits again", limit, func() bool { return e.commits() > was || e.done() })
-	return time.Since(since)
+	return e.until("a worker commits again", limit, func() bool { return e.commits() > was || e.done() })
 }
 
 // TestARestartedPostgresLosesNothing: a whole server of the test's own is stopped fast, at once, and by kill -9, in
@@ -49,7 +43,7 @@ func TestARestartedPostgresLosesNothing(t *testing.T) {
 		c.awaitBusy()
 		pg.Stop(ways[i%len(ways)])
 		pg.Start()
-		slowest = max(slowest, e.goesOn(time.Now()))
+		slowest = max(slowest, e.goesOn(poolBack))
 	}
 	took := e.served(time.Minute)
 	c.survived()
@@ -141,7 +135,7 @@ func TestAPostgresThatIsReadOnlyIsWaitedFor(t *testing.T) {
 		e.checkWhole()
 		pg.Exec(nil, `ALTER SYSTEM RESET default_transaction_read_only`)
 		pg.Exec(nil, `SELECT pg_reload_conf()`)
-		e.goesOn(time.Now())
+		e.goesOn(poolBack)
 	}
 	took := e.served(time.Minute)
 	c.survived()

@@ -50,7 +50,7 @@ func goesBack(t *testing.T, what string, keep, back func(*storetest.Postgres)) {
 		some := n.calls() + 1 + n.rng.IntN(10)
 		n.until("Lever has counted some calls, or all is served", time.Minute, func() bool { return n.calls() >= some || n.done() })
 		back(pg)
-		n.goesOn(time.Now())
+		n.goesOn(poolBack)
 		for range 2 {
 			n.cycle()
 		}
