@@ -9,17 +9,16 @@ func TestPlan(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 7, 2, 9, 0, 0, 0, time.UTC)
 	for name, tc := range map[string]struct {
-		plan plan
-		want todo
+		reconciled time.Time
+		want       bool
 	}{
-		"at the start, everything": {plan{}, todo{true, true}},
-		"just done":                {plan{now, now}, todo{false, false}},
-		"a moment before":          {plan{now.Add(-reconcileEvery + 1), now.Add(-maintainEvery + 1)}, todo{false, false}},
-		"on time":                  {plan{now.Add(-reconcileEvery), now.Add(-maintainEvery)}, todo{true, true}},
-		"one of them":              {plan{now.Add(-reconcileEvery), now}, todo{true, false}},
+		"at the start":    {time.Time{}, true},
+		"just done":       {now, false},
+		"a moment before": {now.Add(-reconcileEvery + 1), false},
+		"on time":         {now.Add(-reconcileEvery), true},
 	} {
-		if got := tc.plan.next(now); got != tc.want {
-			t.Errorf("%s: next = %+v, want %+v", name, got, tc.want)
+		if got := (plan{reconciled: tc.reconciled}).next(now); got != tc.want {
+			t.Errorf("%s: next = %v, want %v", name, got, tc.want)
 		}
 	}
 }

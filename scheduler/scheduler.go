@@ -76,7 +76,8 @@ func New(cfg Config) *Scheduler {
 func (s *Scheduler) Run(ctx context.Context) error {
 	var aside sync.WaitGroup
 	defer aside.Wait()
-	aside.Go(func() { s.retain(ctx) })
+	aside.Go(func() { s.every(ctx, retainEvery, s.retain) })
+	aside.Go(func() { s.every(ctx, maintainEvery, s.maintain) })
 	t := time.NewTicker(s.cfg.Tick)
 	defer t.Stop()
 	var plan plan
@@ -101,27 +102,49 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	}
 }
 
-// retainEvery is the pause between two looks for what is kept no longer.
-const retainEvery = 6 * time.Hour
+const (
+	// retainEvery is the pause between two looks for what is kept no longer.
+	retainEvery = 6 * time.Hour
+	// maintainEvery is the pause between two looks at the sync log's partitions, and for removals that nobody has finished.
+	maintainEvery = 10 * time.Minute
+)
 
-// retain removes what is kept no longer, beside the scheduling, which it must not hold up, until the context ends.
-func (s *Scheduler) retain(ctx context.Context) {
-	t := time.NewTicker(retainEvery)
+// every does what may take long now, and after each pause, beside the scheduling, which it must not hold up, until the context ends.
+func (s *Scheduler) every(ctx context.Context, pause time.Duration, do func(context.Context)) {
+	t := time.NewTicker(pause)
 	defer t.Stop()
 	for {
-		got, err := s.cfg.Store.Retain(ctx, s.cfg.Keep)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			s.cfg.Log.WarnContext(ctx, "retention broken off: it goes on later", "error", err)
-		case len(got.Removed)+len(got.Emptied) > 0:
-			s.cfg.Log.InfoContext(ctx, "retention", "removed", got.Removed, "emptied", got.Emptied)
-		}
+		do(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
+		}
+	}
+}
+
+// retain removes what is kept no longer.
+func (s *Scheduler) retain(ctx context.Context) {
+	got, err := s.cfg.Store.Retain(ctx, s.cfg.Keep)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		s.cfg.Log.WarnContext(ctx, "retention broken off: it goes on later", "error", err)
+	case len(got.Removed)+len(got.Emptied) > 0:
+		s.cfg.Log.InfoContext(ctx, "retention", "removed", got.Removed, "emptied", got.Emptied)
+	}
+}
+
+// maintain sees to the sync log's partitions, forgets webhooks' deliveries, and finishes removals that who began them did not.
+// What fails is tried again at the next look; none keeps the others from being tried.
+func (s *Scheduler) maintain(ctx context.Context) {
+	for what, do := range map[string]func() error{
+		"the sync log's partitions": func() error { return s.cfg.Store.MaintainCalls(ctx, s.cfg.KeepCalls) },
+		"webhooks' deliveries":      func() error { return s.cfg.Store.PruneWebhooks(ctx) },
+		"removals":                  func() error { return s.cfg.Store.FinishRemovals(ctx, uuid.Nil) },
+	} {
+		if err := do(); err != nil && ctx.Err() == nil {
+			s.cfg.Log.WarnContext(ctx, "maintenance broken off: it goes on later", "what", what, "error", err)
 		}
 	}
 }
@@ -133,22 +156,12 @@ func (s *Scheduler) tick(ctx context.Context, p *plan, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	do := p.next(now)
-	if do.maintain {
-		if err := s.cfg.Store.MaintainCalls(ctx, s.cfg.KeepCalls); err != nil {
-			return err
-		}
-		if err := s.cfg.Store.PruneWebhooks(ctx); err != nil {
-			return err
-		}
-	}
 	if err := s.claim(ctx); err != nil {
 		return err
 	}
-	if err := s.claimHinted(ctx); err != nil {
-		return err
-	}
-	if do.reconcile {
-		if err := s.reconcile(ctx); err != nil {
+	if do {
+		p.behind = min(s.queue.Behind(), mostBehind)
+		if err := s.reconcile(ctx, p.behind); err != nil {
 			return err
 		}
 		if err := s.queue.Beat(ctx, s.name); err != nil {
@@ -157,11 +170,8 @@ func (s *Scheduler) tick(ctx context.Context, p *plan, now time.Time) error {
 		p.reconciled = now
 		s.LastReconcile.Store(now.Unix())
 	}
-	if do.maintain { // last, because it may take long: removals that who began them did not finish
-		if err := s.cfg.Store.FinishRemovals(ctx, uuid.Nil); err != nil {
-			return err
-		}
-		p.maintained = now
+	if err := s.claimHinted(ctx, p.behind); err != nil {
+		return err
 	}
 	s.LastTick.Store(now.Unix())
 	return nil
@@ -192,8 +202,8 @@ func (s *Scheduler) claim(ctx context.Context) error {
 
 // claimHinted enqueues the hints of Lever's webhooks: one task for all that a connector has. Where it is lost, or can't be
 // enqueued, they are claimed again.
-func (s *Scheduler) claimHinted(ctx context.Context) error {
-	ids, err := s.cfg.Store.ClaimHinted(ctx, s.cfg.Grace, batch)
+func (s *Scheduler) claimHinted(ctx context.Context, behind time.Duration) error {
+	ids, err := s.cfg.Store.ClaimHinted(ctx, s.cfg.Grace, behind, batch)
 	if err != nil {
 		return err
 	}
@@ -210,12 +220,12 @@ func (s *Scheduler) claimHinted(ctx context.Context) error {
 const mostBehind = 10 * time.Minute
 
 // reconcile enqueues again what the queue has lost. Where more is to do than is done, tasks wait: those are not lost, and a second
-// one of each a minute would make more of it.
-func (s *Scheduler) reconcile(ctx context.Context) error {
+// one of each a minute would make more of it. behind is how long what is in the queue waits.
+func (s *Scheduler) reconcile(ctx context.Context, behind time.Duration) error {
 	if err := s.queue.Republish(ctx); err != nil {
 		return err
 	}
-	lost, err := s.cfg.Store.ClaimLost(ctx, s.cfg.Grace, min(s.queue.Behind(), mostBehind), batch)
+	lost, err := s.cfg.Store.ClaimLost(ctx, s.cfg.Grace, behind, batch)
 	if err != nil {
 		return err
 	}

@@ -121,7 +121,8 @@ const callDays = 7
 
 // MaintainCalls makes the sync log's partitions for the coming days and drops those whose day ended longer ago than keep,
 // by Postgres' clock: one that is wrong here must not drop the log. Dropping a table costs nothing, whatever its size.
-// Safe to run at once in many processes.
+// It waits for nobody longer than a moment, as all who log calls wait with it: where somebody is reading the log, a dump or an
+// analyst, it is left for later, with an error. Safe to run at once in many processes.
 func (s *Store) MaintainCalls(ctx context.Context, keep time.Duration) error {
 	return s.maintainCalls(ctx, time.Time{}, keep)
 }
@@ -132,6 +133,10 @@ func (s *Store) maintainCalls(ctx context.Context, at time.Time, keep time.Durat
 		var mine bool
 		var now time.Time
 		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(hashtext('leversync.calls')), coalesce($1::timestamptz, now())`, nilTime(at)).Scan(&mine, &now); err != nil || !mine {
+			return err
+		}
+		// A reader keeps the locks out that this wants, and while it waits for them, nobody else gets even lesser ones.
+		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '500ms'`); err != nil {
 			return err
 		}
 		names, err := partitions(ctx, tx)

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/storetest"
@@ -154,6 +157,88 @@ func TestMaintainCallsAtOnce(t *testing.T) {
 	}
 	if n := count(db, "calls", id); n != writers*rounds {
 		t.Errorf("%d calls in the log; want %d", n, writers*rounds)
+	}
+}
+
+// Which records a call wrote is known, and which call wrote a record, whatever start of the server it was; of what was before the
+// last one it is said that it is not.
+func TestWrittenByAcrossStarts(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c := linked(t, db)
+	l := running(t, db, c.ID, stream)
+	write := func(name string) store.Call {
+		t.Helper()
+		call := store.Call{ID: uuid.New(), ConnectorID: c.ID, RunID: &l.RunID, Stream: stream, Scope: "tags", Method: "GET", Path: "/tags", Status: 200, Records: 1,
+			StartedAt: storetest.Value[time.Time](db, `SELECT clock_timestamp()`).UTC()}
+		commit(t, db, l, func(ctx context.Context, tx *store.Tx) error {
+			tx.Log([]store.Call{call})
+			return store.Upsert(ctx, tx, []*unified.Tag{tag(c.ID, name, name)})
+		})
+		return call
+	}
+	known := func(call store.Call, name string) {
+		t.Helper()
+		if got, err := db.Store.WrittenBy(t.Context(), call, 9); err != nil || len(got) != 1 || got[0].RemoteID != name {
+			t.Errorf("WrittenBy(the call of %s) = %v, %v; want that one", name, got, err)
+		}
+		found, err := db.Store.FindRecords(t.Context(), c.ID, name)
+		if err != nil || len(found) != 1 || len(found[0].Calls) != 1 || found[0].Calls[0].ID != call.ID {
+			t.Errorf("FindRecords(%s) = %+v, %v; want it, with its call", name, found, err)
+		}
+	}
+	first := write("a")
+	known(first, "a")
+	for range 2 {
+		db.Exec(`UPDATE feed SET cluster = 'another'`)
+		if raised, err := store.ContinueFeed(t.Context(), db.Store); err != nil || !raised {
+			t.Fatalf("ContinueFeed() = %v, %v; want that versions were raised", raised, err)
+		}
+		run := l.RunID
+		l = held(t, db, c.ID, stream)
+		l.RunID = run
+		known(write("b"), "b")
+		db.Exec(`DELETE FROM tags WHERE remote_id = 'b'`)
+	}
+	if got, err := db.Store.WrittenBy(t.Context(), first, 9); !errors.Is(err, store.ErrUntold) {
+		t.Errorf("WrittenBy(a call of before) = %v, %v; want that it is not known any more", got, err)
+	}
+}
+
+// Somebody reads the log for long: a dump does. Its partitions are left for later, and who logs calls does not wait meanwhile.
+func TestMaintainCallsWaitsForNoReader(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	day := time.Date(2026, 3, 29, 0, 0, 0, 0, time.UTC)
+	if err := store.MaintainCallsAt(t.Context(), db.Store, day, 24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := pgx.Connect(t.Context(), db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close(context.WithoutCancel(t.Context()))
+	if _, err := reader.Exec(t.Context(), `BEGIN; SELECT count(*) FROM leversync.calls`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	later := day.AddDate(0, 0, 3)
+	err = store.MaintainCallsAt(ctx, db.Store, later, 24*time.Hour)
+	if pe, ok := errors.AsType[*pgconn.PgError](err); !ok || pe.Code != "55P03" {
+		t.Errorf("MaintainCalls while somebody reads the log: %v; want that it is left for later (55P03)", err)
+	}
+	if err := db.Store.Log(ctx, []store.Call{{ID: uuid.New(), ConnectorID: uuid.New(), Method: "GET", Path: "/", Status: 200, StartedAt: later}}); err != nil {
+		t.Errorf("Log meanwhile: %v", err)
+	}
+	if _, err := reader.Exec(t.Context(), `COMMIT`); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.MaintainCallsAt(t.Context(), db.Store, later, 24*time.Hour); err != nil {
+		t.Errorf("MaintainCalls after that: %v", err)
+	}
+	if got := partitions(db); got[0] != "calls_20260330" || len(got) != 10 {
+		t.Errorf("partitions: %q; want those from the 30th on, for a week ahead", got)
 	}
 }
 

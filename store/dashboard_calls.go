@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,6 +12,9 @@ import (
 
 	"github.com/leversync/leversync/store/unified"
 )
+
+// ErrUntold says that it is not known any more which records a call wrote.
+var ErrUntold = errors.New("store: not known any more")
 
 // WrittenRecord is a record that a call brought.
 type WrittenRecord struct {
@@ -27,18 +31,26 @@ func (s *Store) Call(ctx context.Context, connector, id uuid.UUID, startedAt tim
 
 // WrittenBy lists up to limit of the records that a call wrote, and that nothing has changed since: those whose last
 // change was made by the transaction that logged the call. A transaction that logs several calls wrote them together.
-// After the database was restored from a dump nothing can be told: the list is empty.
+// ErrUntold: the server was started anew since, or the database was restored, which numbers transactions anew.
 func (s *Store) WrittenBy(ctx context.Context, c Call, limit int) ([]WrittenRecord, error) {
 	var out []WrittenRecord
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		// xmin is 32 bits of the 64 that versions have: the rest is that of the newest transaction, or one less.
-		type version struct{ Version string }
+		// xmin is 32 bits of the 64 that versions have: the rest is that of the newest transaction, or one less. Versions are
+		// ahead of transactions by a number that each start of the server raises, by the clock: see continue_feed.
+		type version struct {
+			Version string
+			Untold  bool
+		}
 		v, err := one[version](ctx, tx, `WITH n AS (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS newest),
-l AS (SELECT xmin::text::bigint AS low FROM calls WHERE connector_id = $1 AND id = $2 AND started_at = $3)
-SELECT ((newest & ~4294967295) + low - CASE WHEN (newest & 4294967295) < low THEN 4294967296 ELSE 0 END)::text AS version FROM n, l`,
+l AS (SELECT xmin::text::bigint AS low, started_at FROM calls WHERE connector_id = $1 AND id = $2 AND started_at = $3)
+SELECT ((newest & ~4294967295) + low - CASE WHEN (newest & 4294967295) < low THEN 4294967296 ELSE 0 END + ahead)::text AS version,
+    ahead > 0 AND started_at < to_timestamp(ahead / 1073741824.0) AS untold FROM n, l, feed`,
 			c.ConnectorID, c.ID, c.StartedAt)
 		if err != nil {
 			return err
+		}
+		if v.Untold {
+			return ErrUntold
 		}
 		parts := make([]string, len(unified.Scopes))
 		for i, sc := range unified.Scopes {

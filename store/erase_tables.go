@@ -10,12 +10,14 @@ import (
 	"github.com/leversync/leversync/store/unified"
 )
 
-// ofPersons are the scopes whose records are about a candidate, and how a record is found to be: by $2, the remote ids
-// of the opportunities, $3, our ids of the candidates, or $4, those of the applications.
-var ofPersons = []struct {
+type ofPerson struct {
 	scope unified.Scope
 	where string
-}{
+}
+
+// ofPersons are the scopes whose records are about a candidate, and how a record is found to be: by $2, the remote ids
+// of the opportunities, $3, our ids of the candidates, or $4, those of the applications.
+var ofPersons = []ofPerson{
 	{unified.Applications, "candidate = ANY($3) OR id = ANY($4)"}, // no index has its remote id
 	{unified.Attachments, "parent = ANY($2) OR candidate = ANY($3)"},
 	{unified.Candidates, "id = ANY($3)"},
@@ -57,7 +59,7 @@ func eraseSQL(sc unified.Scope, where string) string {
 	return fmt.Sprintf(`WITH old AS (
     SELECT id, remote_id, deleted_at FROM %[1]s WHERE connector_id = $1 AND (%[2]s) AND ($2::text[], $3::uuid[]) IS NOT NULL ORDER BY id FOR UPDATE
 ), upd AS (
-    UPDATE %[1]s t SET remote_id = '', %[3]s FROM old WHERE t.connector_id = $1 AND t.id = old.id
+    UPDATE %[1]s t SET %[3]s FROM old WHERE t.connector_id = $1 AND t.id = old.id
 ), counts AS (
     SELECT count(*) AS live FROM old WHERE deleted_at IS NULL
 ), scope AS (

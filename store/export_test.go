@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -166,4 +168,59 @@ func Migrations() (map[string]string, error) {
 		out[f.Name()] = string(b)
 	}
 	return out, err
+}
+
+// ParentWork does what changes parents wherever they stand, each by itself, to those of the transaction's connector, and takes it
+// back. Of each it says how many parents were read, and how many changed.
+func ParentWork(ctx context.Context, t *Tx) (map[string][2]int64, error) {
+	steps := map[string]func() error{
+		"DropWork": func() error { return t.DropWork(ctx, unified.Applications, 1) },
+		"Forget":   func() error { return t.Forget(ctx, []string{"r1", "r2"}) },
+	}
+	for i, r := range (Keep{Raw: time.Hour, Deleted: time.Hour}).rules() {
+		if r.table == "parents" {
+			steps[fmt.Sprint("retention ", i)] = func() error {
+				_, err := t.tx.Exec(ctx, r.sql, t.lease.Connector, r.age, retainBatch)
+				return err
+			}
+		}
+	}
+	for i, step := range removal(unified.Applications)[1:] { // the first empties the records
+		steps[fmt.Sprint("removal ", i)] = func() error {
+			_, err := step(ctx, t.tx, t.lease.Connector)
+			return err
+		}
+	}
+	out := map[string][2]int64{}
+	for name, do := range steps {
+		var before, after [2]int64
+		counters := func(to *[2]int64) error {
+			return t.tx.QueryRow(ctx, `SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0), n_tup_upd + n_tup_del FROM pg_stat_xact_user_tables WHERE relname = 'parents'`).Scan(&to[0], &to[1])
+		}
+		outer := t.tx
+		sp, err := outer.Begin(ctx)
+		if err != nil {
+			return nil, err
+		}
+		t.tx = sp
+		err = errors.Join(counters(&before), do(), counters(&after), sp.Rollback(ctx))
+		if t.tx = outer; err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		out[name] = [2]int64{after[0] - before[0], after[1] - before[1]}
+	}
+	return out, nil
+}
+
+// BeginRemoval does the first batch of a removal that has parents to remove, and returns what commits it.
+func BeginRemoval(ctx context.Context, s *Store, connector uuid.UUID, sc unified.Scope) (commit func() error, err error) {
+	tx, err := s.pool.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	steps := removal(sc)
+	if n, err := steps[len(steps)-1](ctx, tx, connector); err != nil || n == 0 {
+		return nil, errors.Join(err, errors.New("nothing to remove"), tx.Rollback(ctx))
+	}
+	return func() error { return tx.Commit(ctx) }, nil
 }

@@ -48,8 +48,8 @@ ON CONFLICT (connector_id, kind, remote_id) DO UPDATE SET received_at = excluded
 }
 
 // ClaimHinted takes up to limit connectors of which hints wait to be looked at, so that no other scheduler takes them too.
-// One whose task is lost is taken again after grace.
-func (s *Store) ClaimHinted(ctx context.Context, grace time.Duration, limit int) ([]uuid.UUID, error) {
+// One whose task is lost is taken again after grace; behind is how long what is in the queue waits before its turn.
+func (s *Store) ClaimHinted(ctx context.Context, grace, behind time.Duration, limit int) ([]uuid.UUID, error) {
 	type row struct{ ConnectorID uuid.UUID }
 	rows, err := many[row](ctx, s.pool, `WITH due AS (
     SELECT w.connector_id FROM webhooks w JOIN connectors c ON c.id = w.connector_id
@@ -57,7 +57,7 @@ func (s *Store) ClaimHinted(ctx context.Context, grace time.Duration, limit int)
       AND c.status = 'COMPLETE' AND NOT c.paused AND EXISTS (SELECT FROM hints h WHERE h.connector_id = w.connector_id)
     ORDER BY w.queued_at NULLS FIRST LIMIT $2 FOR NO KEY UPDATE OF w SKIP LOCKED
 )
-UPDATE webhooks w SET queued_at = now() FROM due WHERE w.connector_id = due.connector_id RETURNING w.connector_id`, grace, limit)
+UPDATE webhooks w SET queued_at = now() FROM due WHERE w.connector_id = due.connector_id RETURNING w.connector_id`, grace+behind, limit)
 	ids := make([]uuid.UUID, len(rows))
 	for i, r := range rows {
 		ids[i] = r.ConnectorID
@@ -139,7 +139,7 @@ func hintTimes(hints []Hint) []time.Time {
 	return at
 }
 
-// MarkNamed puts kinds down for the parents named.
+// MarkNamed puts kinds down for the parents named, those that wait already too: who is reading them now began before.
 func (t *Tx) MarkNamed(ctx context.Context, sc unified.Scope, kinds, lane int, remoteIDs []string) (int64, error) {
 	if len(remoteIDs) == 0 {
 		return 0, nil

@@ -167,10 +167,11 @@ ORDER BY started_at DESC, id DESC LIMIT $5`, l.Connector.ID, l.Run.ID, l.Run.Sta
 }
 
 // callsOf are the calls that were logged in the transaction that wrote the record's last change, and brought records: those for its
-// scope, where there are some. After the database was restored from a dump nothing can be told: there are none.
+// scope, where there are some. Of what was written before the server was started anew, or the database restored, nothing can be
+// told: there are none.
 func callsOf(ctx context.Context, tx pgx.Tx, l *Lineage) ([]Call, error) {
 	calls, err := many[Call](ctx, tx, fmt.Sprintf(`SELECT * FROM calls WHERE connector_id = $1 AND run_id = $2 AND started_at BETWEEN $3::timestamptz AND $4::timestamptz + interval '1 millisecond'
-    AND records > 0 AND calls.xmin::text::bigint = (SELECT version::text::bigint & 4294967295 FROM %s WHERE connector_id = $1 AND id = $5)
+    AND records > 0 AND calls.xmin::text::bigint = (SELECT (version::text::bigint - ahead) & 4294967295 FROM %s, feed WHERE connector_id = $1 AND id = $5)
 ORDER BY scope = $6 DESC, started_at DESC, id DESC LIMIT $7`, l.Scope.Table()),
 		l.Connector.ID, l.Run.ID, l.Run.StartedAt, l.Record.ModifiedAt, l.Record.ID, string(l.Scope), lineageCalls)
 	if err == nil && len(calls) > 0 && calls[0].Scope == string(l.Scope) {

@@ -178,7 +178,8 @@ WHERE connector_id = $1 AND scope = $2 AND remote_id = ANY($3) AND deleted_at IS
 // Forget makes parents archived for these reasons look changed: what their reason means has changed, so
 // the next traversal writes them again.
 func (t *Tx) Forget(ctx context.Context, reasons []string) error {
-	_, err := t.tx.Exec(ctx, `UPDATE parents SET raw_hash = NULL WHERE connector_id = $1 AND scope = 'applications' AND reason = ANY($2)`,
+	// What is gone looks changed in any case. Without that condition no index begins with the connector: see TestOnlyOwnParentsAreRead.
+	_, err := t.tx.Exec(ctx, `UPDATE parents SET raw_hash = NULL WHERE connector_id = $1 AND scope = 'applications' AND deleted_at IS NULL AND reason = ANY($2)`,
 		t.lease.Connector, reasons)
 	return err
 }
@@ -255,10 +256,11 @@ type Done struct {
 	All        bool  // all enabled kinds were read: the rolling sweep starts anew for it
 }
 
-// FinishWork takes child lists that were read off the parents.
-func (t *Tx) FinishWork(ctx context.Context, sc unified.Scope, done []Done) error {
+// FinishWork takes child lists that were read off the parents, and returns those of which something was put down or changed
+// since they were taken up: what was read of them may be older, so that it proves no absence, and is read again.
+func (t *Tx) FinishWork(ctx context.Context, sc unified.Scope, done []Done) (moved map[string]bool, _ error) {
 	if len(done) == 0 {
-		return nil
+		return nil, nil
 	}
 	done = slices.Clone(done)
 	slices.SortFunc(done, func(a, b Done) int { return strings.Compare(a.RemoteID, b.RemoteID) })
@@ -266,10 +268,18 @@ func (t *Tx) FinishWork(ctx context.Context, sc unified.Scope, done []Done) erro
 	for i, d := range done {
 		ids[i], kinds[i], revs[i], all[i] = d.RemoteID, int32(d.Kinds), d.PendingRev, d.All
 	}
-	_, err := t.tx.Exec(ctx, `UPDATE parents p SET pending = CASE WHEN p.pending_rev = u.rev THEN p.pending & ~u.kinds ELSE p.pending END,
-    put_off = `+without("u.kinds")+`, children_read_at = CASE WHEN u.whole THEN now() ELSE p.children_read_at END
-FROM unnest($3::text[], $4::integer[], $5::bigint[], $6::boolean[]) u(id, kinds, rev, whole)
-WHERE p.connector_id = $1 AND p.scope = $2 AND p.remote_id = u.id`, t.lease.Connector, string(sc), ids, kinds, revs, all)
+	return setOf[string](ctx, t.tx, `WITH upd AS (
+    UPDATE parents p SET pending = CASE WHEN p.pending_rev = u.rev THEN p.pending & ~u.kinds ELSE p.pending END,
+        put_off = `+without("u.kinds")+`, children_read_at = CASE WHEN u.whole THEN now() ELSE p.children_read_at END
+    FROM unnest($3::text[], $4::integer[], $5::bigint[], $6::boolean[]) u(id, kinds, rev, whole)
+    WHERE p.connector_id = $1 AND p.scope = $2 AND p.remote_id = u.id RETURNING p.remote_id, p.pending_rev <> u.rev AS moved
+) SELECT remote_id FROM upd WHERE moved`, t.lease.Connector, string(sc), ids, kinds, revs, all)
+}
+
+// Touch says that a parent has children that whoever is reading its lists now may not have met.
+func (t *Tx) Touch(ctx context.Context, sc unified.Scope, remoteID string) error {
+	_, err := t.tx.Exec(ctx, `UPDATE parents SET pending_rev = pending_rev + 1 WHERE connector_id = $1 AND scope = $2 AND remote_id = $3`,
+		t.lease.Connector, string(sc), remoteID)
 	return err
 }
 
@@ -283,25 +293,25 @@ WHERE connector_id = $1 AND scope = $2 AND remote_id = $3`, t.lease.Connector, s
 
 // DropWork takes kinds off all parents: they are forbidden, or switched off.
 func (t *Tx) DropWork(ctx context.Context, sc unified.Scope, kinds int) error {
-	_, err := t.tx.Exec(ctx, `UPDATE parents p SET pending = pending & ~$3::integer, put_off = `+without("$3")+` WHERE connector_id = $1 AND scope = $2 AND pending & $3 <> 0`,
+	_, err := t.tx.Exec(ctx, `UPDATE parents p SET pending = pending & ~$3::integer, put_off = `+without("$3")+` WHERE connector_id = $1 AND scope = $2 AND pending <> 0 AND pending & $3 <> 0`,
 		t.lease.Connector, string(sc), kinds)
 	return err
 }
 
 // MarkAll puts kinds down to be read for every live parent, and returns how many.
 func (t *Tx) MarkAll(ctx context.Context, sc unified.Scope, kinds, lane int) (int64, error) {
-	return t.mark(ctx, sc, kinds, lane, "true")
+	return t.mark(ctx, sc, kinds, lane, lacking)
 }
 
 // MarkStages puts kinds down for open parents in the stages named: what is polled there moves no clock.
 func (t *Tx) MarkStages(ctx context.Context, sc unified.Scope, kinds, lane int, stages []string) (int64, error) {
-	return t.mark(ctx, sc, kinds, lane, "NOT archived AND stage = ANY($5)", stages)
+	return t.mark(ctx, sc, kinds, lane, lacking+" AND NOT archived AND stage = ANY($5)", stages)
 }
 
 // MarkInterviewed puts kinds down for parents with an interview that began since, or with a form of the last
 // two months that is not submitted: an edit of feedback moves no clock.
 func (t *Tx) MarkInterviewed(ctx context.Context, sc unified.Scope, kinds, lane int, since time.Time) (int64, error) {
-	return t.mark(ctx, sc, kinds, lane, `remote_id IN (SELECT parent FROM scheduled_interviews i
+	return t.mark(ctx, sc, kinds, lane, lacking+` AND remote_id IN (SELECT parent FROM scheduled_interviews i
     WHERE i.connector_id = $1 AND i.deleted_at IS NULL AND i.start_at BETWEEN $5 AND now()
     UNION SELECT parent FROM scorecards s
     WHERE s.connector_id = $1 AND s.deleted_at IS NULL AND s.submitted_at IS NULL AND s.remote_created_at > now() - interval '60 days')`, since)
@@ -309,9 +319,12 @@ func (t *Tx) MarkInterviewed(ctx context.Context, sc unified.Scope, kinds, lane 
 
 // MarkOldest puts kinds down for the n live parents whose children were read longest ago.
 func (t *Tx) MarkOldest(ctx context.Context, sc unified.Scope, kinds, lane, n int) (int64, error) {
-	return t.mark(ctx, sc, kinds, lane, `remote_id IN (SELECT remote_id FROM parents o WHERE o.connector_id = $1 AND o.scope = $2 AND o.deleted_at IS NULL
+	return t.mark(ctx, sc, kinds, lane, lacking+` AND remote_id IN (SELECT remote_id FROM parents o WHERE o.connector_id = $1 AND o.scope = $2 AND o.deleted_at IS NULL
     ORDER BY o.children_read_at NULLS FIRST LIMIT $5)`, n)
 }
+
+// lacking narrows to parents of which not all of the kinds are pending already.
+const lacking = "pending & $3 <> $3"
 
 // mark sets kinds as pending where cond holds, and returns how many child lists that adds.
 func (t *Tx) mark(ctx context.Context, sc unified.Scope, kinds, lane int, cond string, args ...any) (int64, error) {
@@ -320,7 +333,7 @@ func (t *Tx) mark(ctx context.Context, sc unified.Scope, kinds, lane int, cond s
 	}
 	var n int64
 	err := t.tx.QueryRow(ctx, `WITH old AS (
-    SELECT remote_id, pending FROM parents WHERE connector_id = $1 AND scope = $2 AND deleted_at IS NULL AND pending & $3 <> $3 AND `+cond+`
+    SELECT remote_id, pending FROM parents WHERE connector_id = $1 AND scope = $2 AND deleted_at IS NULL AND `+cond+`
     ORDER BY remote_id FOR UPDATE
 ), upd AS (
     UPDATE parents p SET pending = p.pending | $3, pending_rev = p.pending_rev + 1, lane = CASE WHEN p.pending = 0 THEN $4 ELSE least(p.lane, $4) END

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -46,7 +47,16 @@ func (s *Store) FinishRemovals(ctx context.Context, connector uuid.UUID) error {
 	return nil
 }
 
-func (s *Store) removeScope(ctx context.Context, connector uuid.UUID, sc unified.Scope) error {
+// someParents narrows to up to $2 parents of connector $1: to those that live and to those that are gone, as the indexes that
+// begin with the connector know one or the other.
+func someParents(of unified.Scope, cond string) string {
+	return fmt.Sprintf(`connector_id = $1 AND scope = '%[1]s' AND remote_id IN (
+    SELECT remote_id FROM parents WHERE connector_id = $1 AND scope = '%[1]s' AND deleted_at IS NULL AND %[2]s
+    UNION ALL SELECT remote_id FROM parents WHERE connector_id = $1 AND scope = '%[1]s' AND deleted_at IS NOT NULL AND %[2]s LIMIT $2)`, of, cond)
+}
+
+// removal are the steps by which a scope is removed. Each takes a batch, and returns how many rows it took.
+func removal(sc unified.Scope) []func(context.Context, pgx.Tx, uuid.UUID) (int64, error) {
 	steps := []func(context.Context, pgx.Tx, uuid.UUID) (int64, error){emptying(sc, "true")}
 	if sc == unified.Offers { // its documents come with the list of offers, and go with it
 		steps = append(steps, emptying(unified.Attachments, "source = 'offers'"))
@@ -57,14 +67,16 @@ func (s *Store) removeScope(ctx context.Context, connector uuid.UUID, sc unified
 				continue
 			}
 			if of == unified.Applications {
-				steps = append(steps, dropParents(madeOfRaw, fmt.Sprintf(`UPDATE parents SET raw = NULL, rest = NULL WHERE connector_id = $1 AND scope = '%[1]s' AND remote_id IN (
-    SELECT remote_id FROM parents WHERE connector_id = $1 AND scope = '%[1]s' AND coalesce(raw, rest) IS NOT NULL LIMIT $2)`, of)))
+				steps = append(steps, dropParents(madeOfRaw, `UPDATE parents SET raw = NULL, rest = NULL WHERE `+someParents(of, "coalesce(raw, rest) IS NOT NULL")))
 			}
-			steps = append(steps, dropParents(family, fmt.Sprintf(`DELETE FROM parents WHERE connector_id = $1 AND scope = '%[1]s' AND remote_id IN (
-    SELECT remote_id FROM parents WHERE connector_id = $1 AND scope = '%[1]s' LIMIT $2)`, of)))
+			steps = append(steps, dropParents(family, `DELETE FROM parents WHERE `+someParents(of, "true")))
 		}
 	}
-	for _, step := range steps {
+	return steps
+}
+
+func (s *Store) removeScope(ctx context.Context, connector uuid.UUID, sc unified.Scope) error {
+	for _, step := range removal(sc) {
 		for {
 			var n int64
 			err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
@@ -93,10 +105,14 @@ WHERE connector_id = $1 AND scope = $2 AND removing`, connector, string(sc))
 // holding tells a record that holds something from one that was removed: the hash of a body is never empty.
 const holding = `body_hash <> '\x'::bytea`
 
-// emptied are the assignments that leave of a record its ids alone, as those of one that is gone.
+// emptied are the assignments that leave of a record its ids alone, as those of one that is gone: of one that is about a
+// candidate our own, as an erasure that comes later has nothing left to find it by.
 func emptied(sc unified.Scope) []string {
 	set := []string{"parent = ''", "raw = NULL", "raw_hash = NULL", `body_hash = '\x'`,
 		"deleted_at = coalesce(t.deleted_at, date_trunc('milliseconds', now()))", "modified_at = date_trunc('milliseconds', now())"}
+	if slices.ContainsFunc(ofPersons, func(o ofPerson) bool { return o.scope == sc }) {
+		set = append(set, "remote_id = ''")
+	}
 	for _, c := range tables[sc].columns {
 		value := "NULL"
 		if c.typ == reflect.TypeFor[string]() {
@@ -126,10 +142,11 @@ SELECT n FROM counts`, sc.Table(), holding, cond, strings.Join(emptied(sc), ", "
 }
 
 // dropParents takes away what is kept of parents, a batch at a time, once all the scopes that it is kept for are off and
-// empty. The connector's row is held meanwhile: none of them is turned on.
+// empty. The connector's row is held meanwhile: none of them is turned on, and who is at the same waits and then finds what is
+// left, where the same rows would have looked to them like none.
 func dropParents(keptFor []unified.Scope, sql string) func(context.Context, pgx.Tx, uuid.UUID) (int64, error) {
 	return func(ctx context.Context, tx pgx.Tx, connector uuid.UUID) (int64, error) {
-		if _, err := tx.Exec(ctx, `SELECT FROM connectors WHERE id = $1 FOR SHARE`, connector); err != nil {
+		if _, err := tx.Exec(ctx, `SELECT FROM connectors WHERE id = $1 FOR NO KEY UPDATE`, connector); err != nil {
 			return 0, err
 		}
 		names, needed := make([]string, len(keptFor)), []string{`EXISTS (SELECT FROM connector_scopes WHERE connector_id = $1 AND scope = ANY($2) AND enabled)`}

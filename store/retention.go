@@ -87,12 +87,14 @@ func (k Keep) rules() []rule {
 		}
 	}
 	if k.Raw > 0 {
-		out = append(out, rule{table: "parents", age: k.Raw, empties: true, sql: fmt.Sprintf(`UPDATE parents SET raw = NULL,
+		for _, which := range []string{"deleted_at IS NULL", "deleted_at IS NOT NULL"} { // each has its index
+			out = append(out, rule{table: "parents", age: k.Raw, empties: true, sql: fmt.Sprintf(`UPDATE parents SET raw = NULL,
     rest = (SELECT jsonb_object_agg(key, value) FROM jsonb_each(raw) WHERE key IN ('%s')) || jsonb_build_object('applications',
         (SELECT jsonb_agg(CASE jsonb_typeof(a) WHEN 'object' THEN jsonb_build_object('id', a->'id', 'company', a->'company') ELSE a END) FROM jsonb_path_query(raw, 'lax $.applications[*]') a))
 WHERE connector_id = $1 AND scope = 'applications' AND remote_id IN (SELECT remote_id FROM parents
-    WHERE connector_id = $1 AND scope = 'applications' AND raw IS NOT NULL AND coalesce(active_at, '-infinity') < now() - $2::interval LIMIT $3 FOR UPDATE SKIP LOCKED)`,
-			strings.Join(restOfRaw, "', '"))})
+    WHERE connector_id = $1 AND scope = 'applications' AND %s AND raw IS NOT NULL AND coalesce(active_at, '-infinity') < now() - $2::interval LIMIT $3 FOR UPDATE SKIP LOCKED)`,
+				strings.Join(restOfRaw, "', '"), which)})
+		}
 		out = append(out, rule{table: "quarantine", age: k.Raw, sql: `WITH gone AS (
     DELETE FROM quarantine WHERE connector_id = $1 AND (scope, key) IN (
         SELECT scope, key FROM quarantine WHERE connector_id = $1 AND last_seen_at < now() - $2::interval LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING scope

@@ -226,6 +226,45 @@ func TestRemovalIsFinished(t *testing.T) {
 	}
 }
 
+// Of two that finish one removal neither takes the other's rows for the last.
+func TestRemovalsAtOnceLeaveNothing(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c := linked(t, db)
+	off := func(scopes ...unified.Scope) {
+		t.Helper()
+		ch := store.ScopeChange{Enabled: map[unified.Scope]bool{}, Remove: true}
+		for _, sc := range scopes {
+			ch.Enabled[sc] = false
+		}
+		if err := db.Store.ChangeScopes(t.Context(), c.ID, ch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	off(unified.Departments, unified.Offices, unified.ScreeningQuestions)
+	if err := db.Store.FinishRemovals(t.Context(), c.ID); err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(`INSERT INTO parents (connector_id, scope, remote_id, person, stage, raw) SELECT $1, 'jobs', 'j' || i, '', '', '{}' FROM generate_series(1, 4500) i`, c.ID)
+	off(unified.Jobs) // the last that postings are kept for
+	commit, err := store.BeginRemoval(t.Context(), db.Store, c.ID, unified.Jobs) // a batch, by one who is gone after it
+	if err != nil {
+		t.Fatal(err)
+	}
+	finished := make(chan error, 1)
+	go func() { finished <- db.Store.FinishRemovals(t.Context(), c.ID) }()
+	awaitBlocked(t, db, 1)
+	if err := commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-finished; err != nil {
+		t.Fatalf("FinishRemovals: %v", err)
+	}
+	if n := count(db, "parents", c.ID); n != 0 {
+		t.Errorf("%d postings are left of a removal that two worked at; want none", n)
+	}
+}
+
 // wait returns when done says so.
 func wait(t *testing.T, what string, done func() bool) {
 	t.Helper()

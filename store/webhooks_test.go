@@ -91,7 +91,7 @@ func TestHintsAreClaimedOnce(t *testing.T) {
 	}
 	var claimed atomic.Int64
 	for _, err := range together(4, func(int) error {
-		ids, err := db.Store.ClaimHinted(t.Context(), time.Minute, 10)
+		ids, err := db.Store.ClaimHinted(t.Context(), time.Minute, 0, 10)
 		claimed.Add(int64(len(ids)))
 		return err
 	}) {
@@ -120,9 +120,10 @@ func TestHintsAreClaimedOnce(t *testing.T) {
 	}
 	// A connector that rests is not claimed, nor one that is paused.
 	hinted(t, db, c.ID, "last", store.Hint{Kind: store.HintContact, RemoteID: "ada"})
+	behind := time.Duration(0)
 	claim := func() int {
 		t.Helper()
-		ids, err := db.Store.ClaimHinted(t.Context(), time.Minute, 10)
+		ids, err := db.Store.ClaimHinted(t.Context(), time.Minute, behind, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,6 +146,16 @@ func TestHintsAreClaimedOnce(t *testing.T) {
 	}
 	if n := claim(); n != 1 {
 		t.Errorf("a connector with a hint was claimed %d times, want once", n)
+	}
+	// Its task is lost once it is later than what waits in the queue is, and not before.
+	db.Exec(`UPDATE webhooks SET queued_at = now() - interval '3 min' WHERE connector_id = $1`, c.ID)
+	behind = 3 * time.Minute
+	if n := claim(); n != 0 {
+		t.Errorf("a connector whose task waits for its turn was claimed again")
+	}
+	behind = time.Minute
+	if n := claim(); n != 1 {
+		t.Errorf("a connector whose task is lost was claimed %d times, want once", n)
 	}
 }
 

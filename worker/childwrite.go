@@ -22,15 +22,16 @@ func (p *pipeline) write(ctx context.Context, group []result, f flags) error {
 		calls = append(calls, res.calls...)
 	}
 	return r.commit(ctx, calls, func(ctx context.Context, tx *store.Tx) error {
+		moved, err := r.writeProgress(ctx, tx, group)
+		if err != nil {
+			return err
+		}
 		for _, k := range r.kinds {
-			if err := r.writeKind(ctx, tx, k, group); err != nil {
+			if err := r.writeKind(ctx, tx, k, group, moved); err != nil {
 				return err
 			}
 		}
 		if err := r.writeGone(ctx, tx, group, p.mapper.Hired); err != nil {
-			return err
-		}
-		if err := r.writeProgress(ctx, tx, group); err != nil {
 			return err
 		}
 		if f.Forbidden == r.forbade {
@@ -44,8 +45,8 @@ func (p *pipeline) write(ctx context.Context, group []result, f flags) error {
 	})
 }
 
-// writeKind writes one kind of list of all parents of the group at once.
-func (r *childRun) writeKind(ctx context.Context, tx *store.Tx, k childKind, group []result) error {
+// writeKind writes one kind of list of all parents of the group at once. Of those that moved meanwhile nothing is taken for gone.
+func (r *childRun) writeKind(ctx context.Context, tx *store.Tx, k childKind, group []result, moved map[string]bool) error {
 	var recs, also []unified.Record
 	var whole []string // parents whose list is complete: what is not in it is gone
 	for _, res := range group {
@@ -62,7 +63,7 @@ func (r *childRun) writeKind(ctx context.Context, tx *store.Tx, k childKind, gro
 				return err
 			}
 		}
-		if len(res.got.rejected) == 0 {
+		if len(res.got.rejected) == 0 && !moved[res.work.RemoteID] {
 			whole = append(whole, res.work.RemoteID)
 		}
 	}
@@ -106,15 +107,16 @@ func (r *childRun) writeGone(ctx context.Context, tx *store.Tx, group []result, 
 	return (&opportunities{slice: r.slice, hired: hired}).remove(ctx, tx, gone)
 }
 
-// writeProgress takes what was read off the parents, and puts off what failed.
-func (r *childRun) writeProgress(ctx context.Context, tx *store.Tx, group []result) error {
+// writeProgress takes what was read off the parents, and puts off what failed. It returns the parents of which something was
+// put down since their lists were asked for.
+func (r *childRun) writeProgress(ctx context.Context, tx *store.Tx, group []result) (moved map[string]bool, _ error) {
 	done := map[string]*store.Done{}
 	var order []string
 	for _, res := range group {
 		failed := res.err != nil && (lever.Classify(res.err) == lever.VerdictTransient || lever.Classify(res.err) == lever.VerdictMalformed)
 		if failed && res.attempt() < maxAttempts {
 			if err := tx.PutOff(ctx, r.of, res.work.RemoteID, res.kind.bit, backoff(res.attempt())); err != nil {
-				return err
+				return nil, err
 			}
 			continue
 		}
@@ -124,7 +126,7 @@ func (r *childRun) writeProgress(ctx context.Context, tx *store.Tx, group []resu
 			}
 			if err := tx.Quarantine(ctx, store.Rejected{Scope: res.kind.scope, Key: "list of " + res.work.RemoteID, Parent: res.work.RemoteID,
 				Reason: fmt.Sprintf("%s could not be read in %d attempts: %v", res.kind.name, maxAttempts, res.err), Raw: []byte("{}")}); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		d := done[res.work.RemoteID]

@@ -126,7 +126,7 @@ func (e *env) start(cfg worker.Config) *worker.Worker {
 
 func (e *env) startWorker(cfg worker.Config) *worker.Worker {
 	e.t.Helper()
-	cfg.Store, cfg.Redis, cfg.LeverURL, cfg.Log, cfg.Windows = e.db.Store, e.rdb, e.url, e.log, cmp.Or(cfg.Windows, cutInto())
+	cfg.Store, cfg.Redis, cfg.LeverURL, cfg.Log, cfg.Windows = cmp.Or(cfg.Store, e.db.Store), e.rdb, e.url, e.log, cmp.Or(cfg.Windows, cutInto())
 	w := worker.New(cfg)
 	if err := w.Start(); err != nil {
 		e.t.Fatalf("Start: %v", err)

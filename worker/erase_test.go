@@ -251,6 +251,10 @@ func TestAnonymizedIsForgotten(t *testing.T) {
 	if n := deleted(); n != 0 {
 		t.Errorf("%d files that are gone still have their payloads", n)
 	}
+	// An erasure that comes later finds nothing any more that it would have to be told of.
+	if named := storetest.Column[string](p.db, `SELECT remote_id FROM attachments WHERE connector_id = $1 AND deleted_at IS NOT NULL AND parent = '' AND remote_id <> ''`, p.conn.ID); len(named) > 0 {
+		t.Errorf("files that are gone are still known by Lever's ids: %q", named)
+	}
 	// A write's reply is kept for its day, and Lever still has the name in the terms of its offer.
 	found := slices.DeleteFunc(p.db.Find("Zylberstein", "900987"), func(s string) bool {
 		return strings.Contains(s, " in outbox.") || strings.Contains(s, " in offers.raw") || strings.Contains(s, " in quarantine.raw") // what did not name its opportunity

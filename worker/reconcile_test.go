@@ -94,7 +94,7 @@ func (e *env) request(sc unified.Scope) {
 func TestATaskThatWaitsForItsTurnIsNotLost(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, levertest.Config{Seed: 45, Opportunities: 5, RatePerSecond: -1}, fast)
-	s, _ := e.schedule(50*time.Millisecond, 100*time.Millisecond)
+	s, _ := e.schedule(50*time.Millisecond, time.Second)
 	e.claimed()
 	from := time.Now().Unix()
 	e.until("the reconciler has looked twice more", time.Minute, func() bool { return s.LastReconcile.Load() >= from+4 })

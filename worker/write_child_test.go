@@ -7,11 +7,15 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/leversync/leversync/lever"
 	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/storetest"
 	"github.com/leversync/leversync/store/unified"
 	"github.com/leversync/leversync/worker"
 )
@@ -75,6 +79,30 @@ func TestInterruptedUploadsMakeNoDuplicates(t *testing.T) {
 	}
 	if n := len(p.records(unified.Attachments)); n != 3 {
 		t.Errorf("%d attachments stored; want 3", n)
+	}
+}
+
+// Files are uploaded while the list that they are missing from, read before, is on its way to Postgres: it proves nothing of them.
+func TestAFileUploadedWhileItsListIsReadStays(t *testing.T) {
+	t.Parallel()
+	p := newPen(t, worker.WriterConfig{})
+	to := p.target()
+	var uploaded atomic.Int64
+	p.start(worker.Config{RateLimit: fast, Store: p.doomedStore(func(point string, _ uuid.UUID, stream string) {
+		if point != store.PointFetched || stream != "opportunity-children" || uploaded.Load() == 20 { // else its files are read for ever
+			return
+		}
+		key := fmt.Sprint("beside-", uploaded.Add(1))
+		if _, err := p.writer.AddAttachment(t.Context(), p.ask(key), to, p.user, lever.Upload{
+			Name: key + ".txt", Size: 5, Open: func() (io.Reader, error) { return strings.NewReader("hello"), nil },
+		}); err != nil {
+			t.Errorf("AddAttachment while lists are on their way: %v", err)
+		}
+	})})
+	p.sync(true)
+	gone := storetest.Column[string](p.db, `SELECT file_name FROM attachments WHERE connector_id = $1 AND source = 'files' AND parent = $2 AND deleted_at IS NOT NULL`, p.conn.ID, to.Opportunity)
+	if n := uploaded.Load(); n == 0 || len(gone) > 0 {
+		t.Errorf("of %d files that were uploaded while lists were on their way, these are taken for gone: %q", n, gone)
 	}
 }
 

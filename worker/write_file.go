@@ -67,6 +67,10 @@ func (d *fileDeed) keep(ctx context.Context, a *attempt, remoteID string) (json.
 		if rec == nil {
 			return nil, nil
 		}
+		// Who has read the files before this one was there must not take it for gone.
+		if err := tx.Touch(ctx, unified.Applications, d.Opportunity); err != nil {
+			return nil, err
+		}
 		if err := store.Upsert(ctx, tx, []*unified.Attachment{rec}); err != nil {
 			return nil, err
 		}

@@ -107,6 +107,7 @@ type callView struct {
 	Meaning string
 	Records []store.WrittenRecord
 	More    bool
+	Untold  bool // which records it wrote is not known any more
 }
 
 // maxWritten is how many of the records that a call wrote are shown.
@@ -128,7 +129,8 @@ func (h *Handler) callPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	v.Meaning = meaning(v.Call)
 	v.Records, err = h.store.WrittenBy(r.Context(), v.Call, maxWritten+1)
-	if err != nil && !errors.Is(err, store.ErrNotFound) { // its day's log was dropped meanwhile
+	v.Untold = errors.Is(err, store.ErrUntold)
+	if err != nil && !v.Untold && !errors.Is(err, store.ErrNotFound) { // its day's log was dropped meanwhile
 		return err
 	}
 	if v.More = len(v.Records) > maxWritten; v.More {
