@@ -107,6 +107,7 @@ func (r *childRun) plan(ctx context.Context) (cursor, error) {
 		return c, err
 	}
 	slice := r.sweepSlice(total)
+	c.Ready = slice > 0
 	f := r.flags
 	f.Kinds = r.enabled
 	err = r.commit(ctx, nil, func(ctx context.Context, tx *store.Tx) error {
@@ -147,7 +148,6 @@ func (r *childRun) plan(ctx context.Context) (cursor, error) {
 		return nil
 	})
 	r.flags, r.forbade = f, f.Forbidden
-	c.Ready = slice > 0
 	return c, err
 }
 

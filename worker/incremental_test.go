@@ -183,6 +183,47 @@ func TestWhatMovesNoClockArrivesWithTheRollingSweep(t *testing.T) {
 	}
 }
 
+// TestTheSweepsClockGoesOn: a run that takes its slice of the sweep and can't be done in one go, because one slot is all there is
+// and its time is over, or because a list is put off. The next slice is no larger for it.
+func TestTheSweepsClockGoesOn(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		cfg   worker.Config
+		fault *levertest.Fault
+	}{
+		"the slot's time is over": {cfg: worker.Config{Slice: 20 * time.Millisecond, Concurrency: 1}},
+		"a list is put off":       {fault: &levertest.Fault{Match: "^GET /opportunities/[^/]+/files$", Kind: levertest.FaultStatus, Status: 500, Times: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t, levertest.Config{Seed: 5, Opportunities: 60, RatePerSecond: -1, Confidential: true}, fast)
+			quiet(e)
+			tc.cfg.SweepPeriod = 24 * time.Hour
+			w := e.start(tc.cfg)
+			e.wait(time.Now())
+			for n := range 2 { // six hours since the last slice: a quarter
+				e.db.Exec(`UPDATE streams SET swept_at = swept_at - interval '6 hours' WHERE stream = 'opportunity-children'`)
+				if tc.fault != nil {
+					e.spoil(*tc.fault)
+				}
+				before := w.Metrics().Yields.Load()
+				e.sync(false)
+				if w.Metrics().Yields.Load() == before {
+					t.Fatalf("run %d was done in one go: the test tests nothing", n)
+				}
+			}
+			for _, swept := range storetest.Column[int](e.db, `SELECT swept::int FROM runs WHERE stream = 'opportunity-children' AND kind = 'incremental'`) {
+				if swept < 50 || swept > 100 {
+					t.Errorf("a slice of %d lists, want five of each of a quarter of 60 opportunities", swept)
+				}
+			}
+			if n := storetest.Value[int](e.db, `SELECT count(*)::int FROM streams s JOIN runs r ON r.stream = s.stream AND r.started_at = s.swept_at WHERE s.stream = 'opportunity-children'`); n != 1 {
+				t.Error("the last slice was not taken down")
+			}
+		})
+	}
+}
+
 // late makes the changes that move no clock.
 func late(e *env) {
 	e.t.Helper()
