@@ -2,7 +2,8 @@ package worker
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"net/http"
 	"time"
 
 	"github.com/leversync/leversync/lever"
@@ -79,7 +80,7 @@ func (r *childRun) run(ctx context.Context) (store.Outcome, error) {
 	o := store.Outcome{State: "done", Full: c.Full, Swept: c.Ready, Forbidden: map[string]string{}}
 	for _, k := range r.kinds {
 		if r.flags.Forbidden&k.bit != 0 && r.enabled&k.bit != 0 {
-			o.Forbidden[string(k.scope)] = refusedReason(fmt.Errorf("403 on each opportunity's %s", k.name))
+			o.Forbidden[string(k.scope)] = r.flags.reason(k)
 		}
 	}
 	return o, nil
@@ -259,18 +260,28 @@ func (r *childRun) verdict(res result) error {
 	case lever.VerdictOK:
 		r.allowed[bit], r.refused[bit] = true, 0
 	case lever.VerdictGone:
-	case lever.VerdictForbidden: // of one confidential record, or of them all?
-		if r.refused[bit]++; !r.allowed[bit] && r.refused[bit] >= probes {
-			r.flags.Forbidden |= bit
-		}
-	case lever.VerdictTransient, lever.VerdictMalformed:
+	case lever.VerdictForbidden:
+		r.refuse(bit, http.StatusForbidden)
+	case lever.VerdictTransient, lever.VerdictMalformed, lever.VerdictBadToken: // the next attempt begins the list again
 		r.log.Warn("child list put off", "kind", res.kind.name, "parent", res.work.RemoteID, "attempt", res.attempt(), "error", res.err)
 	case lever.VerdictThrottled:
 		return &yield{after: lever.RetryAfter(res.err), reason: res.err.Error()}
 	default:
-		return res.err
+		bad, refused := errors.AsType[*lever.BadRequestError](res.err)
+		if !refused {
+			return res.err
+		}
+		r.log.Warn("child list refused", "kind", res.kind.name, "parent", res.work.RemoteID, "error", res.err)
+		r.refuse(bit, bad.Status)
 	}
 	return nil
+}
+
+// refuse counts a refusal of a list: is it of one record, a confidential one for instance, or of them all?
+func (r *childRun) refuse(list, status int) {
+	if r.refused[list]++; !r.allowed[list] && r.refused[list] >= probes {
+		r.flags.forbid(list, status)
+	}
 }
 
 // rest decides what becomes of the run when nothing can be read now.

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -107,25 +108,45 @@ func (r *childRun) writeGone(ctx context.Context, tx *store.Tx, group []result, 
 	return (&opportunities{slice: r.slice, hired: hired}).remove(ctx, tx, gone)
 }
 
+// mayPass reports whether another attempt may read the list that this one could not.
+func (res result) mayPass() bool {
+	switch lever.Classify(res.err) {
+	case lever.VerdictTransient, lever.VerdictMalformed, lever.VerdictBadToken:
+		return true
+	}
+	return false
+}
+
+// unreadable says why a list is set aside: it was tried often enough, or Lever refuses it as it is, with whatever status that no
+// permission cures. "": it is not.
+func (res result) unreadable() string {
+	if res.mayPass() {
+		return fmt.Sprintf("%s could not be read in %d attempts: %v", res.kind.name, maxAttempts, res.err)
+	}
+	if _, refused := errors.AsType[*lever.BadRequestError](res.err); refused {
+		return fmt.Sprintf("%s could not be read: %v", res.kind.name, res.err)
+	}
+	return ""
+}
+
 // writeProgress takes what was read off the parents, and puts off what failed. It returns the parents of which something was
 // put down since their lists were asked for.
 func (r *childRun) writeProgress(ctx context.Context, tx *store.Tx, group []result) (moved map[string]bool, _ error) {
 	done := map[string]*store.Done{}
 	var order []string
 	for _, res := range group {
-		failed := res.err != nil && (lever.Classify(res.err) == lever.VerdictTransient || lever.Classify(res.err) == lever.VerdictMalformed)
-		if failed && res.attempt() < maxAttempts {
+		if res.mayPass() && res.attempt() < maxAttempts {
 			if err := tx.PutOff(ctx, r.of, res.work.RemoteID, res.kind.bit, backoff(res.attempt())); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		if failed {
+		if reason := res.unreadable(); reason != "" {
 			if call, ok := lastOf(res.calls); ok {
 				tx.Brought(res.work.RemoteID, call.ID)
 			}
 			if err := tx.Quarantine(ctx, store.Rejected{Scope: res.kind.scope, Key: "list of " + res.work.RemoteID, Parent: res.work.RemoteID,
-				Reason: fmt.Sprintf("%s could not be read in %d attempts: %v", res.kind.name, maxAttempts, res.err), Raw: []byte("{}")}); err != nil {
+				Reason: reason, Raw: []byte("{}")}); err != nil {
 				return nil, err
 			}
 		}

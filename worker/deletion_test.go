@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,42 @@ func TestAbsenceIsVerified(t *testing.T) {
 	e.check()
 	if n := e.lever.CallsBy()["/opportunities/:id"]; n != 1 {
 		t.Errorf("%d opportunities asked for by id, want the one that was absent", n)
+	}
+}
+
+// TestAnAbsentRecordThatCannotBeAskedForStays: Lever refuses to say, or answers with nonsense. The other suspects are asked for
+// all the same, and that one again by the next whole traversal.
+func TestAnAbsentRecordThatCannotBeAskedForStays(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]levertest.Fault{
+		"refused":  {Kind: levertest.FaultStatus, Status: 422},
+		"nonsense": {Kind: levertest.FaultHTML},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t, levertest.Config{Seed: 7, Opportunities: 120, RatePerSecond: -1, Confidential: true}, fast)
+			e.start(worker.Config{})
+			e.wait(time.Now())
+			before := len(e.records(unified.Applications))
+			e.spoil(levertest.Fault{Match: `^GET /opportunities/deleted$`, Kind: levertest.FaultStatus, Status: 403})
+			gone := e.lever.PickN(3, levertest.WithApplication)
+			for _, id := range gone {
+				do(t, e.lever.DeleteOpportunity, id)
+			}
+			slices.Sort(gone) // they are asked for in this order
+			fault.Match = "^GET /opportunities/" + gone[0] + "$"
+			e.spoil(fault)
+			e.sync(false)
+			if got, there := len(e.records(unified.Applications)), e.records(unified.Applications)[gone[0]] != nil; got != before-2 || !there {
+				t.Errorf("%d applications of %d are left, the one that can't be asked for among them: %t; want all but two, and true", got, before, there)
+			}
+			if s := scopeStatus(e, unified.Applications); s.State != "ok" {
+				t.Errorf("the scope is %s (%s), want ok", s.State, s.Reason)
+			}
+			e.lever.ClearFaults()
+			e.sync(true)
+			e.check()
+		})
 	}
 }
 

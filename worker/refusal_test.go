@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,79 @@ func TestAMissingPermissionForbidsItsScopeAlone(t *testing.T) {
 	e.sync(false)
 	e.sync(false)
 	e.check()
+}
+
+// TestAListThatIsRefusedIsSetAsideAlone: one list of one opportunity, with statuses that no other try and no permission
+// cures. All else is read, and the list too once Lever gives it again.
+func TestAListThatIsRefusedIsSetAsideAlone(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{400, 402, 409, 422} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t, levertest.Config{Seed: 17, Opportunities: 60, RatePerSecond: -1, Confidential: true}, fast)
+			id, ok := e.lever.Pick(levertest.WithOffer)
+			if !ok {
+				t.Fatal("no opportunity with an offer: choose another seed")
+			}
+			e.spoil(levertest.Fault{Match: "^GET /opportunities/" + id + "/offers$", Kind: levertest.FaultStatus, Status: status})
+			e.start(worker.Config{})
+			e.wait(time.Now())
+			for _, sc := range unified.Scopes {
+				if s := scopeStatus(e, sc); s.State != "ok" {
+					t.Errorf("%s: state %s (%s), want ok", sc, s.State, s.Reason)
+				}
+			}
+			e.checkScope(unified.ScheduledInterviews)
+			e.checkScope(unified.Scorecards)
+			q, err := e.db.Store.Quarantine(t.Context(), e.conn.ID, 10)
+			if err != nil || len(q) != 1 || q[0].Key != "list of "+id || q[0].Scope != "offers" || !strings.Contains(q[0].Reason, fmt.Sprint("status ", status)) {
+				t.Errorf("quarantine %+v, %v; want the list of %s, with the status", q, err, id)
+			}
+			if n := e.lever.CallsByStatus()[status]; n != 1 {
+				t.Errorf("%d calls were refused, want the one: another would be as well", n)
+			}
+			e.lever.ClearFaults()
+			e.sync(true)
+			e.check()
+			if s := scopeStatus(e, unified.Offers); s.Quarantined != 0 {
+				t.Errorf("%d set aside once the list is read, want none", s.Quarantined)
+			}
+		})
+	}
+}
+
+// TestListsThatAreAllRefusedAreForbidden: with a status that is not 403, which the reason says, in the runs after it as well.
+func TestListsThatAreAllRefusedAreForbidden(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, levertest.Config{Seed: 18, Opportunities: 60, RatePerSecond: -1, Confidential: true}, fast)
+	e.spoil(levertest.Fault{Match: "^GET /opportunities/[^/]+/offers$", Kind: levertest.FaultStatus, Status: 402})
+	e.start(worker.Config{})
+	e.wait(time.Now())
+	for range 2 {
+		for _, sc := range unified.Scopes {
+			s, want := scopeStatus(e, sc), "ok"
+			if sc == unified.Offers {
+				want = "forbidden"
+			}
+			if s.State != want || want == "forbidden" && !strings.Contains(s.Reason, "402") {
+				t.Errorf("%s: state %s (%s), want %s, and the status", sc, s.State, s.Reason, want)
+			}
+		}
+		if n := e.lever.CallsBy()["/opportunities/:id/offers"]; n > 40 {
+			t.Errorf("%d calls to lists that are all refused, want a batch at most", n)
+		}
+		e.sync(false)
+	}
+	e.checkScope(unified.Scorecards)
+
+	e.lever.ClearFaults()
+	e.db.Exec(`UPDATE streams SET last_full_at = now() - interval '2 days'`) // the daily look at what was refused
+	e.sync(false)
+	e.sync(false)
+	e.check()
+	if s := scopeStatus(e, unified.Offers); s.Quarantined != 0 {
+		t.Errorf("%d lists are set aside once they are read, want none", s.Quarantined)
+	}
 }
 
 func TestAWrongKeyNeedsRelinkingAndIsNotTriedAgain(t *testing.T) {

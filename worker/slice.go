@@ -1,11 +1,14 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -298,6 +301,26 @@ type flags struct {
 	Kinds int `json:"kinds,omitempty"`
 	// Forbidden are the child lists that Lever refuses.
 	Forbidden int `json:"forbidden,omitempty"`
+	// Answers are the statuses that it refuses them with, by list; one that is not here is refused with 403.
+	Answers map[int]int `json:"answers,omitempty"`
+}
+
+// forbid remembers that Lever refuses a child list. The flags that were handed on before stay as they are.
+func (f *flags) forbid(list, status int) {
+	answers := map[int]int{}
+	maps.Copy(answers, f.Answers)
+	answers[list] = status
+	f.Forbidden, f.Answers = f.Forbidden|list, answers
+}
+
+// reason says why a child list is forbidden, and what helps.
+func (f flags) reason(k childKind) string {
+	status := cmp.Or(f.Answers[k.bit], http.StatusForbidden)
+	each := fmt.Errorf("%d on each opportunity's %s", status, k.name)
+	if status == http.StatusForbidden {
+		return refusedReason(each)
+	}
+	return fmt.Sprintf("Lever refuses it (%v), and not for want of a permission. Some are asked for again once a day; --full asks for all", each)
 }
 
 func (s *slice) flags() flags {

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 
 	"github.com/leversync/leversync/lever"
 	"github.com/leversync/leversync/store"
@@ -23,7 +24,8 @@ func (o *opportunities) verify(ctx context.Context) error {
 }
 
 // verifyEach asks for the cursor's suspects one by one: what Lever does not know is removed, what it shows is
-// written, and what it refuses (confidential by now: not for us, but there) stays.
+// written, and what it refuses (confidential by now: not for us, but there) or answers with nonsense stays, and keeps
+// the others from nothing.
 func verifyEach[T any](ctx context.Context, s *slice, c *cursor, get func(context.Context, string) (lever.Item[T], error),
 	remove func(context.Context, *store.Tx, []string) error, write func(context.Context, *store.Tx, []lever.Item[T]) error) error {
 	for len(c.Suspects) > 0 {
@@ -34,7 +36,10 @@ func verifyEach[T any](ctx context.Context, s *slice, c *cursor, get func(contex
 		it, err := get(ctx, id)
 		verdict := lever.Classify(err)
 		if err != nil && verdict != lever.VerdictGone && verdict != lever.VerdictForbidden {
-			return err
+			if !leavesOpen(err) {
+				return err
+			}
+			s.log.WarnContext(ctx, "absent record left", "remote_id", id, "error", err)
 		}
 		to := *c
 		to.Suspects = to.Suspects[1:]
@@ -59,6 +64,12 @@ func verifyEach[T any](ctx context.Context, s *slice, c *cursor, get func(contex
 		*c = to
 	}
 	return nil
+}
+
+// leavesOpen reports whether err is of the one record that was asked for, and does not tell whether it is there.
+func leavesOpen(err error) bool {
+	_, refused := errors.AsType[*lever.BadRequestError](err)
+	return refused || lever.Classify(err) == lever.VerdictMalformed
 }
 
 // suspects compares what the scan met with what is stored.
