@@ -190,7 +190,7 @@ func TestPaging(t *testing.T) {
 	for _, tc := range []struct {
 		name, token, want string
 		pages             map[string]string // token → body
-		loop              bool
+		loop              int               // pages of the circle
 		calls             int
 	}{
 		{name: "to the end", want: "a b c", calls: 3, pages: map[string]string{
@@ -200,19 +200,27 @@ func TestPaging(t *testing.T) {
 			"": `{"data":[],"hasNext":true,"next":"1"}`, "1": `{"data":[{"id":"c"}]}`}},
 		{name: "the token asked for, but no more", want: "a b", calls: 2, pages: map[string]string{
 			"": `{"data":[{"id":"a"}],"hasNext":true,"next":"1"}`, "1": `{"data":[{"id":"b"}],"hasNext":false,"next":"1"}`}},
-		{name: "the token asked for", loop: true, want: "a", calls: 2, pages: map[string]string{
+		{name: "the token asked for", loop: 1, want: "a", calls: 2, pages: map[string]string{
 			"": `{"data":[{"id":"a"}],"hasNext":true,"next":"1"}`, "1": `{"data":[{"id":"b"}],"hasNext":true,"next":"1"}`}},
-		{name: "a circle", loop: true, want: "a b", calls: 3, pages: map[string]string{
+		{name: "a circle", loop: 2, want: "a b", calls: 3, pages: map[string]string{
 			"": `{"data":[{"id":"a"}],"next":"1"}`, "1": `{"data":[{"id":"b"}],"next":"2"}`, "2": `{"data":[{"id":"c"}],"next":"1"}`}},
-		{name: "back to where it was taken up", token: "1", loop: true, want: "b", calls: 2, pages: map[string]string{
+		{name: "back to where it was taken up", token: "1", loop: 2, want: "b", calls: 2, pages: map[string]string{
 			"1": `{"data":[{"id":"b"}],"next":"2"}`, "2": `{"data":[{"id":"c"}],"next":"1"}`}},
 	} {
 		r := newRig(t, Config{}, func(w http.ResponseWriter, req *http.Request) {
 			answer(200, tc.pages[req.URL.Query().Get("offset")])(w, req)
 		})
 		items, _, err := gather(r.Stages(t.Context(), tc.token))
-		if ids(items) != tc.want || isA[*LoopError](err) != tc.loop || (err != nil) != tc.loop || len(r.reported()) != tc.calls {
-			t.Errorf("%s: got %q, %v after %d calls, want %q, a loop: %v, %d calls", tc.name, ids(items), err, len(r.reported()), tc.want, tc.loop, tc.calls)
+		var loop LoopError
+		if e, ok := errors.AsType[*LoopError](err); ok {
+			loop = *e
+		}
+		if ids(items) != tc.want || loop.Pages != tc.loop || (err != nil) != (tc.loop > 0) || len(r.reported()) != tc.calls {
+			t.Errorf("%s: got %q, %v after %d calls, want %q, a circle of %d, %d calls", tc.name, ids(items), err, len(r.reported()), tc.want, tc.loop, tc.calls)
+		}
+		// What names itself is asked for again; round a circle the list is to be begun again.
+		if want := map[int]Verdict{0: VerdictOK, 1: VerdictMalformed, 2: VerdictBadToken}[tc.loop]; Classify(err) != want {
+			t.Errorf("%s: got verdict %v, want %v", tc.name, Classify(err), want)
 		}
 	}
 }

@@ -122,10 +122,13 @@ func (e *BreakerOpenError) Error() string {
 
 // LoopError says that a listing came back to a page token it had already been at.
 type LoopError struct {
-	Path string // template
+	Path  string // template
+	Pages int    // of the circle; 1: the page that was asked for names itself as the next one, and may not when asked again
 }
 
-func (e *LoopError) Error() string { return "lever: " + e.Path + ": the page tokens go in a circle" }
+func (e *LoopError) Error() string {
+	return "lever: " + e.Path + ": the page tokens go in a circle of " + strconv.Itoa(e.Pages)
+}
 
 // RedirectError says that Lever points elsewhere. It is not followed: the credential belongs to one host.
 type RedirectError struct {

@@ -17,12 +17,12 @@ const maxPageSize = 100
 // traversal can be taken up again at the token of the last good page's Next.
 //
 // The end is a page without a next token. Lever leaves hasNext out in places, so a token that is new
-// counts for more than a missing hasNext; one that was there before is a *LoopError.
+// counts for more than a missing hasNext; one that was there before, since token, is a *LoopError.
 func list[T any](ctx context.Context, c *Client, ep endpoint, query url.Values, token string) iter.Seq2[Page[T], error] {
 	return func(yield func(Page[T], error) bool) {
 		seed := maphash.MakeSeed()
-		seen := map[uint64]struct{}{maphash.String(seed, token): {}} // a hash of each token: lists are long
-		for {
+		seen := map[uint64]int{maphash.String(seed, token): 0} // the page at each token, by its hash: lists are long
+		for n := 1; ; n++ {
 			page, hasNext, err := fetch[T](ctx, c, ep, query, token)
 			if err != nil {
 				yield(Page[T]{Token: token, Call: page.Call}, err)
@@ -33,11 +33,11 @@ func list[T any](ctx context.Context, c *Client, ep endpoint, query url.Values, 
 			}
 			if page.Next != "" {
 				h := maphash.String(seed, page.Next)
-				if _, again := seen[h]; again {
-					yield(Page[T]{Token: token, Call: page.Call}, &LoopError{Path: ep.template})
+				if first, again := seen[h]; again {
+					yield(Page[T]{Token: token, Call: page.Call}, &LoopError{Path: ep.template, Pages: n - first})
 					return
 				}
-				seen[h] = struct{}{}
+				seen[h] = n
 			}
 			if !yield(page, nil) || page.Next == "" {
 				return

@@ -53,8 +53,14 @@ func Classify(err error) Verdict {
 		return VerdictThrottled
 	case is[*ServerError](err):
 		return VerdictTransient
-	case is[*MalformedError](err), is[*BodyTooLargeError](err), is[*LoopError](err):
+	case is[*MalformedError](err), is[*BodyTooLargeError](err):
 		return VerdictMalformed
+	}
+	if loop, ok := errors.AsType[*LoopError](err); ok {
+		if loop.Pages == 1 { // nothing but that page was read in vain
+			return VerdictMalformed
+		}
+		return VerdictBadToken
 	}
 	if bad, ok := errors.AsType[*BadRequestError](err); ok && bad.InvalidOffset() {
 		return VerdictBadToken

@@ -16,7 +16,7 @@ func FuzzCursor(f *testing.F) {
 		`{"phase":"verify","suspects":["a","b"],"deletions_until":"0001-01-01T00:00:00Z","note":"n","ready":true,"probe":8}`,
 		`{"page":"3"}`, `{"page":1e3}`, `{"since":"10000-01-01T00:00:00Z"}`, `{"confidential":"yes","kinds":31,"forbidden":16,"answers":{"16":402}}`, `[`,
 		`{"page":5,"windows":[{"to":"2026-11-23T05:00:00+01:00","token":"t","seen":7},{"from":"2026-11-23T05:00:00+01:00","restarts":1,"done":true}]}`, `{"windows":[]}`,
-		`{"restarts":-1,"unproven":1}`,
+		`{"restarts":-1,"unproven":1}`, `{"token":"t","steps":5,"mark":"m","windows":[{"token":"u","steps":8,"mark":"n"}]}`,
 	} {
 		f.Add([]byte(s))
 	}

@@ -399,22 +399,26 @@ func relinkReason(cause error) string {
 	return fmt.Sprintf("Lever refused the credential (%v). Link the account again", cause)
 }
 
-// restart begins the traversal again after its page token expired, maxRestarts times at most.
+// restart begins the traversal again after its page token expired, or led back, maxRestarts times at most.
 func (s *slice) restart(ctx context.Context, err error) (time.Duration, error) {
 	c, cerr := s.cursor()
 	if cerr != nil {
 		return 0, cerr
 	}
 	if c.Restarts >= maxRestarts {
-		return -1, s.end(ctx, "failed", fmt.Sprintf("page tokens expire faster than the list can be read: %v", err))
+		reason := "page tokens expire faster than the list can be read"
+		if _, circle := errors.AsType[*lever.LoopError](err); circle {
+			reason = "the list comes to no end"
+		}
+		return -1, s.end(ctx, "failed", fmt.Sprintf("%s, though it was begun again %d times: %v", reason, maxRestarts, err))
 	}
 	fresh := cursor{Restarts: c.Restarts + 1, Confidentiality: c.Confidentiality}
 	cerr = s.commit(ctx, s.rec.take(), func(ctx context.Context, tx *store.Tx) error { return tx.Restart(ctx, fresh.encode()) })
 	if cerr != nil {
 		return 0, cerr
 	}
-	s.log.InfoContext(ctx, "traversal restarted", "run_id", s.lease.RunID, "restarts", fresh.Restarts)
-	return 0, &yield{reason: "page token expired"}
+	s.log.InfoContext(ctx, "traversal restarted", "run_id", s.lease.RunID, "restarts", fresh.Restarts, "error", err)
+	return 0, &yield{reason: err.Error()}
 }
 
 // backoff is the delay after n failures in a row: up to 2 s, doubling to 5 min, with full jitter.

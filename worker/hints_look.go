@@ -217,13 +217,16 @@ func (l *look) done(ctx context.Context, tx *store.Tx, sights []sight) error {
 	var found []store.Hint
 	for _, s := range sights {
 		d := store.Looked{Hint: s.hint}
-		v := lever.Classify(s.err)
-		switch {
-		case v == lever.VerdictTransient, v == lever.VerdictMalformed && s.hint.Attempts+1 < hintTries:
+		switch lever.Classify(s.err) {
+		case lever.VerdictTransient:
 			d.Failed = true
-		case v == lever.VerdictOK && len(s.ids) > 0 && s.hint.Kind == store.HintOpportunity:
-			d.Lists = l.lists(s.hint)
-			found = append(found, s.hint)
+		case lever.VerdictMalformed, lever.VerdictBadToken:
+			d.Failed = s.hint.Attempts+1 < hintTries
+		case lever.VerdictOK:
+			if len(s.ids) > 0 && s.hint.Kind == store.HintOpportunity {
+				d.Lists = l.lists(s.hint)
+				found = append(found, s.hint)
+			}
 		}
 		looked = append(looked, d)
 	}

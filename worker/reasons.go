@@ -10,6 +10,9 @@ import (
 	"github.com/leversync/leversync/worker/mapping"
 )
 
+// maxReasonPages is how many pages of archive reasons no account has: a list that was broken off behind so many comes to no end.
+const maxReasonPages = 100
+
 // runArchiveReasons reads the archive reasons. Those that mean hired are kept inside: they tell a hire from a
 // rejection. The list is short, so they are gathered page by page and replaced at its end; one that was broken off is
 // read anew, as what was gathered of it is gone.
@@ -19,6 +22,9 @@ func runArchiveReasons(ctx context.Context, s *slice) (store.Outcome, error) {
 	c, err := s.cursor()
 	if err != nil {
 		return store.Outcome{}, err
+	}
+	if c.Page >= maxReasonPages {
+		return store.Outcome{}, &lever.LoopError{Path: "/archive_reasons", Pages: c.Page}
 	}
 	s.state.Cursor = cursor{Restarts: c.Restarts}.encode()
 	return wholeList[lever.ArchiveReason]{

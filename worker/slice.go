@@ -245,6 +245,7 @@ func (s *slice) heartbeat(ctx context.Context) (context.Context, func()) {
 type cursor struct {
 	Phase           string    `json:"phase"`
 	Token           string    `json:"token,omitempty"`
+	trail                     // of a list that is read by one cursor
 	Page            int       `json:"page"`                      // pages committed
 	Seen            int       `json:"seen,omitempty"`            // records met
 	Windows         []window  `json:"windows,omitempty"`         // that the list is cut into; each has a token of its own
@@ -252,7 +253,7 @@ type cursor struct {
 	Since           time.Time `json:"since,omitzero"`            // of a delta list
 	Unproven        bool      `json:"unproven,omitempty"`        // a record without an id was met: absence proves nothing
 	Confidentiality string    `json:"confidentiality,omitempty"` // what the list was asked for
-	Restarts        int       `json:"restarts,omitempty"`        // expired page tokens
+	Restarts        int       `json:"restarts,omitempty"`        // expired page tokens, and circles of them
 	Suspects        []string  `json:"suspects,omitempty"`        // absent from the list, to be asked for by id
 	DeletionsUntil  time.Time `json:"deletions_until,omitzero"`
 	Note            string    `json:"note,omitempty"`  // for the scope's status, though all went well

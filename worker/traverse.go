@@ -43,7 +43,7 @@ type writer[T any] struct {
 
 // traverse pages through a list: the next page is fetched while this one is written. Each page is one
 // transaction: its records (apply), the cursor, the counters and the call. It returns nil at the end of the
-// list, with c moved on to phase next; *yield when the slice is over.
+// list, with c moved on to phase next; *yield when the slice is over; *lever.LoopError where the list goes in a circle.
 func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c *cursor, next string, pages iter.Seq2[lever.Page[T], error], w writer[T]) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -68,6 +68,11 @@ func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c
 		s.w.store.Failpoint(store.PointFetched, s.connector.ID, s.stream.name)
 		to := *c
 		to.Token, to.Page, to.Seen = f.page.Next, c.Page+1, c.Seen+len(f.page.Items)
+		var circle int
+		if to.trail, circle = c.trail.after(f.page.Next); circle > 0 {
+			f.drop(ctx, s)
+			return &lever.LoopError{Path: f.page.Call.PathTemplate, Pages: circle}
+		}
 		if f.page.Next == "" {
 			to.Phase = next
 		}

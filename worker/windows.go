@@ -31,18 +31,19 @@ const (
 	spreadSample = 2000
 	// growth bends even borders towards now, so that an account that grew, and one that did not, are cut not too badly.
 	growth = 0.7
-	// maxRestarts is how often a window, or a whole traversal, begins again because its page token has expired.
+	// maxRestarts is how often a window, or a whole traversal, begins again because its page token has expired, or leads back.
 	maxRestarts = 3
 )
 
 // window is a span of created_at, and how far it was read.
 type window struct {
-	From     time.Time `json:"from,omitzero"` // zero: open
-	To       time.Time `json:"to,omitzero"`   // zero: open
-	Token    string    `json:"token,omitempty"`
-	Seen     int       `json:"seen,omitempty"`     // records met
-	Restarts int       `json:"restarts,omitempty"` // expired page tokens
-	Done     bool      `json:"done,omitempty"`
+	From  time.Time `json:"from,omitzero"` // zero: open
+	To    time.Time `json:"to,omitzero"`   // zero: open
+	Token string    `json:"token,omitempty"`
+	trail
+	Seen     int  `json:"seen,omitempty"`     // records met
+	Restarts int  `json:"restarts,omitempty"` // expired page tokens, and circles of them
+	Done     bool `json:"done,omitempty"`
 }
 
 // windowsBetween are the windows that the borders make: one more than there are different ones, or none.
@@ -151,7 +152,7 @@ func (o *opportunities) cutAnew(ctx context.Context) error {
 	if to.Windows == nil {
 		return nil
 	}
-	to.Token, to.Seen = "", 0
+	to.Token, to.trail, to.Seen = "", trail{}, 0
 	return o.move(ctx, to)
 }
 
@@ -263,6 +264,11 @@ func (r *windowRun) take(ctx context.Context, f windowPage) error {
 	n, to := len(f.page.Items), r.cursor
 	to.Windows = slices.Clone(to.Windows)
 	w := &to.Windows[f.at]
+	var circle int
+	if w.trail, circle = w.trail.after(f.page.Next); circle > 0 {
+		f.err = &lever.LoopError{Path: f.page.Call.PathTemplate, Pages: circle}
+		return r.failed(ctx, f)
+	}
 	w.Token, w.Seen, w.Done = f.page.Next, w.Seen+n, f.page.Next == ""
 	to.Page, to.Seen = to.Page+1, to.Seen+n
 	if _, proven := met(f.page); !proven {
@@ -278,8 +284,8 @@ func (r *windowRun) take(ctx context.Context, f windowPage) error {
 	return nil
 }
 
-// failed decides what becomes of a window that brought no page. An expired page token begins that window again, and no
-// other: what it has met stays met. A short wait for the budget is sat out. Anything else ends the run.
+// failed decides what becomes of a window that brought no page. A page token that has expired, or leads back, begins that window
+// again, and no other: what it has met stays met. A short wait for the budget is sat out. Anything else ends the run.
 func (r *windowRun) failed(ctx context.Context, f windowPage) error {
 	r.close(f.at)
 	w := r.cursor.Windows[f.at]

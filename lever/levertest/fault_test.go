@@ -97,6 +97,15 @@ func TestFaultsOnPages(t *testing.T) {
 	if again := l.get("/opportunities?limit=10&offset=" + url.QueryEscape(a.Next)); a.Next == "" || again.Next != a.Next {
 		t.Errorf("loop: next is %q, then %q, want the same", a.Next, again.Next)
 	}
+	l, a = page(levertest.Fault{Kind: levertest.FaultCircle, Pages: 3}, "/opportunities?limit=4")
+	nexts := []string{a.Next}
+	for range 4 {
+		a = l.get("/opportunities?limit=4&offset=" + url.QueryEscape(a.Next))
+		nexts = append(nexts, a.Next)
+	}
+	if nexts[3] != nexts[0] || nexts[4] != nexts[1] || nexts[1] == nexts[0] || nexts[2] == nexts[0] {
+		t.Errorf("circle: next is %q in turn, want the fourth page to lead to the second", nexts)
+	}
 	_, a = page(levertest.Fault{Kind: levertest.FaultDuplicate}, second)
 	var rows []map[string]any
 	if err := json.Unmarshal(a.Data, &rows); err != nil || len(rows) != 11 || id(rows[0]) != id(rows[10]) {

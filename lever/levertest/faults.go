@@ -25,6 +25,7 @@ const (
 	FaultReset        FaultKind = "reset"         // hang up without an answer
 	FaultDuplicate    FaultKind = "duplicate"     // rows come twice: within the page, and the last of the page before
 	FaultLoop         FaultKind = "loop"          // a page names itself as the next one
+	FaultCircle       FaultKind = "circle"        // the page that many behind the first, see Pages, names the second as the next one
 	FaultPoison       FaultKind = "poison"        // one record of a page is spoilt, see Poison
 	FaultExpiredToken FaultKind = "expired_token" // page tokens are refused
 )
@@ -49,6 +50,7 @@ type Fault struct {
 	Delay       time.Duration `json:"delay_ns"`
 	Probability float64       `json:"probability"` // above 0 to 1; 0 means 1
 	Times       int           `json:"times"`       // how often; 0 means until it is removed
+	Pages       int           `json:"pages"`       // of FaultCircle
 	Poison      Poison        `json:"poison"`
 	Record      string        `json:"record"` // id of the record to spoil; "" is the first of the page
 	Field       string        `json:"field"`  // to spoil; "" means createdAt, or headline for texts
@@ -59,7 +61,8 @@ type faults struct {
 	mu     sync.Mutex
 	active []*activeFault
 	last   int
-	rows   map[string][]byte // the last record of the last page, by template
+	rows   map[string][]byte   // the last record of the last page, by template
+	trails map[string][]string // the page tokens of a list that were met, from its beginning on, by template and window
 }
 
 type activeFault struct {

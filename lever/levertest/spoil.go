@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 )
 
@@ -20,9 +22,9 @@ func (f *faults) spoil(c *call, r *http.Request, h *heldAnswer, hit []Fault) {
 			h.body = h.body[:len(h.body)/2]
 		case FaultInvalidJSON:
 			h.body = append([]byte(`{"data":[{"id":,`), h.body...)
-		case FaultDuplicate, FaultLoop, FaultPoison:
+		case FaultDuplicate, FaultLoop, FaultCircle, FaultPoison:
 			if h.status == http.StatusOK {
-				h.body = f.spoilPage(c.template, r.URL.Query().Get("offset"), h.body, *v)
+				h.body = f.spoilPage(c.template, r.URL.Query(), h.body, *v)
 			}
 		}
 	}
@@ -61,7 +63,8 @@ func bytesIn(b []byte, n int) func(func([]byte) bool) {
 }
 
 // spoilPage changes the records or the continuation of a page; what is no page stays as it is.
-func (f *faults) spoilPage(template, offset string, body []byte, v Fault) []byte {
+func (f *faults) spoilPage(template string, q url.Values, body []byte, v Fault) []byte {
+	offset := q.Get("offset")
 	var page struct {
 		Data    []json.RawMessage `json:"data"`
 		HasNext bool              `json:"hasNext"`
@@ -74,6 +77,10 @@ func (f *faults) spoilPage(template, offset string, body []byte, v Fault) []byte
 	case FaultLoop:
 		if offset != "" {
 			page.HasNext, page.Next = true, offset
+		}
+	case FaultCircle:
+		if second := f.circle(template+" "+q.Get("created_at_start"), offset, v.Pages); second != "" {
+			page.HasNext, page.Next = true, second
 		}
 	case FaultDuplicate:
 		f.mu.Lock()
@@ -102,6 +109,25 @@ func (f *faults) spoilPage(template, offset string, body []byte, v Fault) []byte
 		return body
 	}
 	return out
+}
+
+// circle notes that a list was asked for at a page token, and returns that of its second page where it is to go on there.
+func (f *faults) circle(list, offset string, pages int) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.trails == nil {
+		f.trails = map[string][]string{}
+	}
+	if offset == "" {
+		f.trails[list] = nil
+	}
+	if !slices.Contains(f.trails[list], offset) {
+		f.trails[list] = append(f.trails[list], offset)
+	}
+	if t := f.trails[list]; len(t) > pages && t[pages] == offset {
+		return t[1]
+	}
+	return ""
 }
 
 func recordID(record []byte) string {
