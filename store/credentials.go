@@ -111,42 +111,52 @@ func (s *Store) credential(ctx context.Context, q querier, id uuid.UUID, suffix 
 	return c, nil
 }
 
+// renewFor bounds a renewal from the moment that Lever is asked: it is longer than Lever may take to answer, and than that and
+// saving the answer take together, and shorter than Postgres lets the transaction idle.
+const renewFor = 40 * time.Second
+
 // RenewCredential replaces an access token, one caller at a time however many processes ask: the row is locked, read
 // again, and where another has renewed it meanwhile (the stored token is not the refused one, and is not
 // about to expire), that one is returned. renew gets the stored credential and its result is saved before
-// the lock goes.
+// the lock goes. It has to be done within 40 s.
+//
+// A caller who goes away ends the wait for the row. From then on nobody ends it but time: once Lever is asked, the old
+// refresh token is spent, and its answer is all there is of the new ones.
 func (s *Store) RenewCredential(ctx context.Context, id uuid.UUID, refused string, renew func(context.Context, Credential) (Credential, error)) (Credential, error) {
-	var out Credential
-	renewed := false
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		// The row stays locked while Lever is asked, which may take longer than a lease.
-		if _, err := tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '1min'`); err != nil {
-			return err
-		}
-		cur, err := s.credential(ctx, tx, id, " FOR UPDATE")
-		if err != nil {
-			return err
-		}
-		if refused != "" && cur.Secret != refused {
-			out = cur
-			return nil
-		}
-		s.Failpoint(PointRenewing, id, "")
-		fresh, err := renew(ctx, cur)
-		if err != nil {
-			return err
-		}
-		s.Failpoint(PointRenewed, id, "")
-		renewed = true
-		fresh.Kind = cur.Kind
-		if fresh.Refresh == "" {
-			fresh.Refresh = cur.Refresh
-		}
-		out = fresh
-		return s.saveCredential(ctx, tx, id, fresh)
-	})
-	if err == nil && renewed {
-		s.Failpoint(PointSaved, id, "")
+	tx, err := s.pool.Begin(ctx)
+	if err != nil {
+		return Credential{}, err
 	}
-	return out, err
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	// The row stays locked while Lever is asked, which may take longer than a lease.
+	if _, err := tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '1min'`); err != nil {
+		return Credential{}, err
+	}
+	cur, err := s.credential(ctx, tx, id, " FOR UPDATE")
+	if err != nil {
+		return Credential{}, err
+	}
+	if refused != "" && cur.Secret != refused {
+		return cur, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewFor)
+	defer cancel()
+	s.Failpoint(PointRenewing, id, "")
+	fresh, err := renew(ctx, cur)
+	if err != nil {
+		return Credential{}, err
+	}
+	s.Failpoint(PointRenewed, id, "")
+	fresh.Kind = cur.Kind
+	if fresh.Refresh == "" {
+		fresh.Refresh = cur.Refresh
+	}
+	if err := s.saveCredential(ctx, tx, id, fresh); err != nil {
+		return Credential{}, err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return Credential{}, err
+	}
+	s.Failpoint(PointSaved, id, "")
+	return fresh, nil
 }

@@ -198,3 +198,30 @@ func TestRenewCredentialThatFails(t *testing.T) {
 		t.Errorf("RenewCredential ahead of time = %s %s, %v; want the new secret of the old kind", got.Kind, got.Secret, err)
 	}
 }
+
+// TestRenewCredentialOutlivesItsCaller: who asked goes away once Lever has answered. The old refresh token is spent by then: the
+// new pair is stored all the same. Who waits for another's renewal, and goes away, waits no longer.
+func TestRenewCredentialOutlivesItsCaller(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	c := linked(t, db)
+	if _, err := db.Store.Link(t.Context(), c.ID, store.Credential{Kind: "oauth", Secret: "token 0", Refresh: "refresh 0"}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	got, err := db.Store.RenewCredential(ctx, c.ID, "token 0", func(ctx context.Context, _ store.Credential) (store.Credential, error) {
+		leave()
+		waiting, leaveToo := context.WithCancel(t.Context())
+		time.AfterFunc(50*time.Millisecond, leaveToo)
+		if _, err := db.Store.RenewCredential(waiting, c.ID, "token 0", nil); waiting.Err() == nil || err == nil {
+			t.Errorf("who waits for the row got %v before going away; want an error after it", err)
+		}
+		return store.Credential{Secret: "token 1", Refresh: "refresh 1", ExpiresAt: time.Now().Add(time.Hour)}, ctx.Err()
+	})
+	if err != nil || got.Secret != "token 1" || got.Refresh != "refresh 1" {
+		t.Errorf("RenewCredential of a caller who went away = %s, %v; want the new pair", got.Secret, err)
+	}
+	if got, err := db.Store.Credential(t.Context(), c.ID); err != nil || got.Secret != "token 1" || got.Refresh != "refresh 1" {
+		t.Errorf("stored is %s with %s, %v; want the new pair", got.Secret, got.Refresh, err)
+	}
+}
