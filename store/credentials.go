@@ -111,6 +111,10 @@ func (s *Store) credential(ctx context.Context, q querier, id uuid.UUID, suffix 
 	return c, nil
 }
 
+// renewShare is the share of the connections that may be held by renewals, which hold one for as long as Lever takes to answer:
+// one in four, and one at least.
+const renewShare = 4
+
 // renewFor bounds a renewal from the moment that Lever is asked: it is longer than Lever may take to answer, and than that and
 // saving the answer take together, and shorter than Postgres lets the transaction idle.
 const renewFor = 40 * time.Second
@@ -120,9 +124,15 @@ const renewFor = 40 * time.Second
 // about to expire), that one is returned. renew gets the stored credential and its result is saved before
 // the lock goes. It has to be done within 40 s.
 //
-// A caller who goes away ends the wait for the row. From then on nobody ends it but time: once Lever is asked, the old
+// A caller who goes away ends the wait, for one of the connections that are for it and for the row. From then on nobody ends it but time: once Lever is asked, the old
 // refresh token is spent, and its answer is all there is of the new ones.
 func (s *Store) RenewCredential(ctx context.Context, id uuid.UUID, refused string, renew func(context.Context, Credential) (Credential, error)) (Credential, error) {
+	select {
+	case s.renewing <- struct{}{}:
+		defer func() { <-s.renewing }()
+	case <-ctx.Done():
+		return Credential{}, ctx.Err()
+	}
 	tx, err := s.pool.Begin(ctx)
 	if err != nil {
 		return Credential{}, err

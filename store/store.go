@@ -65,6 +65,7 @@ type Store struct {
 	leaseFor time.Duration
 	reads    chan struct{} // one for each read that runs: first come, first served
 	ahead    chan struct{} // one for each transaction that has begun ahead of its turn
+	renewing chan struct{} // one for each token that is being renewed
 
 	failpoint func(point string, connector uuid.UUID, of string) // nil outside of tests
 	callers   lately[[sha256.Size]byte, Caller]
@@ -113,7 +114,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("store: connect: %w", err)
 	}
 	return &Store{pool: pool, keys: c.Keys, leaseFor: c.LeaseFor, failpoint: c.Failpoint,
-		reads: make(chan struct{}, c.MaxReads), ahead: make(chan struct{}, pc.MaxConns/aheadShare)}, nil
+		reads: make(chan struct{}, c.MaxReads), ahead: make(chan struct{}, pc.MaxConns/aheadShare),
+		renewing: make(chan struct{}, max(1, pc.MaxConns/renewShare))}, nil
 }
 
 // redactParse drops what pgx says of the connection string: it may hold the password.

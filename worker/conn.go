@@ -2,12 +2,9 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"math"
 	"sync"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/leversync/leversync/lever"
 	"github.com/leversync/leversync/store"
@@ -43,7 +40,7 @@ func (w *Worker) conn(ctx context.Context, c store.Connector) (*conn, error) {
 	auth := lever.APIKey(cred.Secret)
 	if cred.Kind == "oauth" {
 		k.since = time.Time{}
-		auth = lever.OAuth(&tokens{store: w.store, connector: c.ID, oauth: w.cfg.OAuth, renewed: w.cfg.Observer.Renewed})
+		auth = lever.OAuth(newTokens(w, c.ID))
 	}
 	k.client, err = lever.New(lever.Config{
 		BaseURL: w.cfg.LeverURL, Auth: auth, Transport: w.cfg.Transport,
@@ -86,67 +83,3 @@ func (k *conn) width() int {
 
 // leases is how many the connector may hold.
 func (k *conn) leases() int { return max(k.width(), 2) }
-
-// tokens renews a connector's OAuth token, one caller at a time however many processes ask.
-type tokens struct {
-	store     *store.Store
-	connector uuid.UUID
-	oauth     lever.OAuthConfig
-	renewed   func(error) // told of each attempt
-
-	mu  sync.Mutex
-	cur lever.Token
-}
-
-// early is how long before its end a token is renewed.
-const early = 5 * time.Minute
-
-// Token returns a token that is good for some minutes.
-func (t *tokens) Token(ctx context.Context) (lever.Token, error) {
-	t.mu.Lock()
-	cur := t.cur
-	t.mu.Unlock()
-	if cur.Access != "" && time.Until(cur.ExpiresAt) > early {
-		return cur, nil
-	}
-	c, err := t.store.Credential(ctx, t.connector)
-	if err != nil {
-		return lever.Token{}, err
-	}
-	if time.Until(c.ExpiresAt) > early {
-		return t.keep(c), nil
-	}
-	return t.Renew(ctx, c.Secret)
-}
-
-// Renew replaces the token that Lever refused, unless another process has done so already.
-func (t *tokens) Renew(ctx context.Context, refused string) (lever.Token, error) {
-	found := true
-	c, err := t.store.RenewCredential(ctx, t.connector, refused, func(ctx context.Context, cur store.Credential) (store.Credential, error) {
-		found = false
-		tok, err := t.oauth.Refresh(ctx, cur.Refresh)
-		t.renewed(err)
-		if err != nil {
-			return cur, err
-		}
-		return store.Credential{Secret: string(tok.Access), Refresh: string(tok.Refresh), ExpiresAt: tok.ExpiresAt}, nil
-	})
-	var oe *lever.OAuthError
-	if errors.As(err, &oe) && oe.InvalidGrant() {
-		return lever.Token{}, errors.Join(lever.ErrUnauthorized, err)
-	}
-	if err != nil {
-		return lever.Token{}, err
-	}
-	tok := t.keep(c)
-	tok.Found = found
-	return tok, nil
-}
-
-func (t *tokens) keep(c store.Credential) lever.Token {
-	tok := lever.Token{Access: lever.Secret(c.Secret), Refresh: lever.Secret(c.Refresh), ExpiresAt: c.ExpiresAt}
-	t.mu.Lock()
-	t.cur = tok
-	t.mu.Unlock()
-	return tok
-}

@@ -2,7 +2,11 @@ package worker_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +15,7 @@ import (
 	"github.com/leversync/leversync/lever"
 	"github.com/leversync/leversync/lever/levertest"
 	"github.com/leversync/leversync/store"
+	"github.com/leversync/leversync/store/storetest"
 	"github.com/leversync/leversync/store/unified"
 	"github.com/leversync/leversync/worker"
 )
@@ -143,4 +148,66 @@ func TestARevokedGrantStopsItsConnectorAlone(t *testing.T) {
 	if c, err := e.db.Store.Connector(t.Context(), e.conn.ID); err != nil || c.Status != "COMPLETE" {
 		t.Errorf("the connector beside is %s (%v), want COMPLETE", c.Status, err)
 	}
+}
+
+// TestAHangingTokenEndpointHoldsUpNobodyElse: Lever takes a call for a token, and does not answer, while the tokens of many
+// connectors have ended. Whoever needs a connection to Postgres has one, and a connector beside is synced.
+func TestAHangingTokenEndpointHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	const conns, connectors = 4, 20
+	e := bareEnv(t, levertest.Config{Seed: 86, Opportunities: 3, Postings: 3, RatePerSecond: -1, Confidential: true})
+	var asked, hanging, most atomic.Int64
+	release := make(chan struct{})
+	auth := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		n := hanging.Add(1)
+		for was := most.Load(); n > was && !most.CompareAndSwap(was, n); was = most.Load() {
+		}
+		<-release
+		hanging.Add(-1)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(auth.Close)
+	for n := range connectors {
+		e.linkOAuth(fmt.Sprint("ended ", n), unified.Tags, unified.RemoteUsers)
+	}
+	e.db.Exec(`UPDATE credentials SET expires_at = now() - interval '1 minute'`)
+	small := e.storeOf(conns)
+	oauth := e.oauth()
+	oauth.AuthURL = auth.URL
+	w := worker.New(worker.Config{Store: small, Redis: e.rdb, LeverURL: e.url, OAuth: oauth, Log: e.log})
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Shutdown)
+	t.Cleanup(func() { close(release) })
+	e.startScheduler()
+	e.until("a token is asked for", time.Minute, func() bool { return asked.Load() > 0 })
+	e.only(unified.Tags, "beside")
+	e.until("the connector beside is synced", 30*time.Second, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if err := small.Ping(ctx); err != nil {
+			t.Fatalf("no connection to Postgres within 2 s while %d calls for tokens hang: %v", hanging.Load(), err)
+		}
+		return scopeStatus(e, unified.Tags).State == "ok"
+	})
+	if n := most.Load(); n > conns/4 {
+		t.Errorf("%d tokens were renewed at once with %d connections, want at most a quarter", n, conns)
+	}
+}
+
+// storeOf is another Store on the test's database, with so many connections.
+func (e *env) storeOf(conns int32) *store.Store {
+	e.t.Helper()
+	keys, err := store.ParseKeyring(storetest.EncryptionKey)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	s, err := store.Open(e.t.Context(), store.Config{URL: e.db.URL, Keys: keys, MaxConns: conns})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.t.Cleanup(s.Close)
+	return s
 }
