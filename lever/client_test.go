@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -221,6 +222,25 @@ func TestPaging(t *testing.T) {
 		// What names itself is asked for again; round a circle the list is to be begun again.
 		if want := map[int]Verdict{0: VerdictOK, 1: VerdictMalformed, 2: VerdictBadToken}[tc.loop]; Classify(err) != want {
 			t.Errorf("%s: got verdict %v, want %v", tc.name, Classify(err), want)
+		}
+	}
+}
+
+// TestAChildListComesToAnEnd: one whose next token is always new is left after 100 pages, as what is no list; one of 100 is read.
+func TestAChildListComesToAnEnd(t *testing.T) {
+	t.Parallel()
+	for pages, want := range map[int]Verdict{maxChildPages: VerdictOK, 1 << 30: VerdictMalformed} {
+		r := newRig(t, Config{}, func(w http.ResponseWriter, req *http.Request) {
+			at, _ := strconv.Atoi(req.URL.Query().Get("offset"))
+			if at+1 == pages || at > 2*maxChildPages {
+				answer(200, `{"data":[{"id":"last"}]}`)(w, req)
+				return
+			}
+			answer(200, fmt.Sprintf(`{"data":[{"id":"o%d"}],"hasNext":true,"next":"%d"}`, at, at+1))(w, req)
+		})
+		got, err := r.Offers(t.Context(), "o1")
+		if n := len(r.reported()); Classify(err) != want || n != maxChildPages || got.Calls != n || (err == nil) != (len(got.Items) == n) {
+			t.Errorf("a list of %d pages: got %d items, %v (%v) after %d calls, want %v after %d", pages, len(got.Items), err, Classify(err), n, want, maxChildPages)
 		}
 	}
 }

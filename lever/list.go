@@ -81,14 +81,17 @@ func get[T any](ctx context.Context, c *Client, ep endpoint, query url.Values) (
 	return item, nil
 }
 
+// maxChildPages is how many pages of one list of one opportunity are read: nobody has 10,000 interviews.
+const maxChildPages = 100
+
 // Children are all records of one list of one opportunity.
 type Children[T any] struct {
 	Items []Item[T]
 	Calls int // pages fetched, a failed one included
 }
 
-// children gathers all pages of a list that is short. With an error, Items are not to be used: a part
-// of them would look as if the rest was gone.
+// children gathers all pages of a list that is short; one that comes to no end is a *MalformedError. With an
+// error, Items are not to be used: a part of them would look as if the rest was gone.
 func children[T any](ctx context.Context, c *Client, template, opportunityID string) (Children[T], error) {
 	var all Children[T]
 	for page, err := range list[T](ctx, c, at(template, opportunityID), nil, "") {
@@ -99,6 +102,9 @@ func children[T any](ctx context.Context, c *Client, template, opportunityID str
 			return Children[T]{Calls: all.Calls}, err
 		}
 		all.Items = append(all.Items, page.Items...)
+		if page.Next != "" && all.Calls >= maxChildPages {
+			return Children[T]{Calls: all.Calls}, &MalformedError{Path: template, Reason: "more than " + strconv.Itoa(maxChildPages) + " pages"}
+		}
 	}
 	return all, nil
 }
