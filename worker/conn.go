@@ -55,6 +55,8 @@ func (w *Worker) conn(ctx context.Context, c store.Connector) (*conn, error) {
 			w.traceCall(ctx, call)
 			if r := recorderOf(ctx); r != nil {
 				r.add(ctx, call)
+			} else {
+				w.loose.add(logged(ctx, c.ID, 1, call))
 			}
 		},
 	})

@@ -52,23 +52,31 @@ func withAttempt(ctx context.Context, n int) context.Context {
 }
 
 func (r *recorder) add(ctx context.Context, c lever.Call) {
-	attempt, ok := ctx.Value(attemptKey{}).(int)
-	if !ok {
-		attempt = r.attempt
+	row := logged(ctx, r.connector, r.attempt, c)
+	if row.Stream = r.stream; r.run != uuid.Nil {
+		run := r.run
+		row.RunID = &run
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, row)
+}
+
+// logged is a call as a row of the sync log, of no run, and of the attempt given unless the context has one.
+func logged(ctx context.Context, connector uuid.UUID, attempt int, c lever.Call) store.Call {
+	if n, ok := ctx.Value(attemptKey{}).(int); ok {
+		attempt = n
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		id = uuid.New()
 	}
-	run := r.run
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.calls = append(r.calls, store.Call{
-		ID: id, ConnectorID: r.connector, RunID: &run, Stream: r.stream, Scope: string(scopeOf(ctx)),
+	return store.Call{
+		ID: id, ConnectorID: connector, Scope: string(scopeOf(ctx)),
 		Method: c.Method, Path: c.PathTemplate, Query: c.Query, Status: c.Status, Attempt: attempt,
 		StartedAt: c.StartedAt, DurationMS: float64(c.Duration.Microseconds()) / 1000, WaitMS: float64(c.Wait.Microseconds()) / 1000,
 		Bytes: c.Bytes, Records: c.Records, Error: c.Err,
-	})
+	}
 }
 
 // fork is an empty recorder of the same run, for calls that are to be kept apart.

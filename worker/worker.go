@@ -86,6 +86,7 @@ type Worker struct {
 	server  *asynq.Server
 	metrics Metrics
 	active  atomic.Int32 // tasks being handled
+	loose   loose        // calls of who uses a Client
 
 	drain chan struct{} // closed: no new page, no new slice
 	once  sync.Once
@@ -98,6 +99,7 @@ type Worker struct {
 type Metrics struct {
 	Tasks, Pages, Records, Calls, Yields atomic.Int64
 	Lost, Fenced                         atomic.Int64 // leases; commits and renewals that came too late
+	Unlogged                             atomic.Int64 // calls that the sync log lacks
 }
 
 // Observer is told of what a worker does, for metrics. Its methods are called by many goroutines, and must not block.
@@ -121,13 +123,18 @@ func (nobody) Renewed(error)                               {}
 func New(cfg Config) *Worker {
 	cfg = cfg.withDefaults()
 	host, _ := os.Hostname()
-	return &Worker{
+	w := &Worker{
 		cfg: cfg, store: cfg.Store, queue: task.NewQueue(cfg.Redis), log: cfg.Log,
 		budgets: lever.NewBudgets(cfg.Redis, lever.BudgetOptions{}),
 		owner:   fmt.Sprintf("%s/%d/%s", host, os.Getpid(), uuid.NewString()[:8]),
 		drain:   make(chan struct{}),
 		conns:   map[uuid.UUID]*conn{},
 	}
+	w.loose.write, w.loose.lost = w.store.Log, func(n int, err error) {
+		w.metrics.Unlogged.Add(int64(n))
+		w.log.Warn("calls not logged", "calls", n, "error", err)
+	}
+	return w
 }
 
 // Metrics returns the worker's counters.
@@ -157,12 +164,14 @@ func (w *Worker) Start() error {
 	return nil
 }
 
-// Shutdown takes no more tasks, lets those under way stop at their next page, and waits for them.
+// Shutdown takes no more tasks, lets those under way stop at their next page, and waits for them. What is left of the sync
+// log is written: where a Client is used for longer than that, Shutdown is to be called once more after its last use.
 func (w *Worker) Shutdown() {
 	w.once.Do(func() { close(w.drain) })
 	if w.server != nil {
 		w.server.Shutdown()
 	}
+	w.loose.flush()
 }
 
 func (w *Worker) draining() bool {

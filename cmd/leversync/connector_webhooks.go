@@ -169,6 +169,7 @@ func (a *app) withLever(ctx context.Context, s *store.Store, do func(clientOf) e
 	}
 	defer rdb.Close()
 	w := worker.New(worker.Config{Store: s, Redis: rdb, Log: discard, LeverURL: cfg.LeverAPIURL, OAuth: oauthOf(cfg), RateLimit: cfg.RateLimit})
+	defer w.Shutdown() // it logs what was called
 	return do(w.Client)
 }
 

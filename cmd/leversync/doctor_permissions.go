@@ -40,6 +40,7 @@ func (d *doctor) probe(ctx context.Context, fix string) finding {
 		return skipped("Redis or the keys are not there")
 	}
 	w := worker.New(worker.Config{Store: d.store, Redis: d.redis, Log: discard, LeverURL: d.cfg.LeverAPIURL, OAuth: oauthOf(d.cfg), RateLimit: d.cfg.RateLimit})
+	defer w.Shutdown() // it logs what was called
 	c, err := w.Client(ctx, d.connector.ID)
 	if err != nil {
 		return fail("leversync connector relink "+d.connector.ID.String(), "the account has no credential that opens: %v", cause(err))

@@ -41,6 +41,7 @@ func (p *process) registry() *prometheus.Registry {
 			counter("records_read", "Records that Lever sent.", &m.Records),
 			counter("lease_lost", "Leases that ended under their holder, as it found when it renewed them.", &m.Lost),
 			counter("fence_rejected", "Transactions refused because the lease had gone to another worker.", &m.Fenced),
+			counter("calls_unlogged", "Calls to Lever that could not be written to the sync log.", &m.Unlogged),
 			p.syncMetrics,
 			newBudgetCollector(p.worker.BudgetRatios, p.syncMetrics.shown),
 		)

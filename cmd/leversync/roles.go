@@ -154,6 +154,9 @@ func (p *process) run(ctx context.Context) error {
 	p.log.InfoContext(ctx, "started", "roles", p.roles.String(), "version", readBuild().Version)
 	debug.FreeOSMemory() // what starting took, and is garbage now: a password's hash alone takes 64 MB
 	err = g.Wait()
+	if p.worker != nil {
+		p.worker.Shutdown() // no request is left whose calls are to be logged
+	}
 	p.log.InfoContext(ctx, "ended")
 	return err
 }
