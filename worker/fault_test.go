@@ -240,6 +240,41 @@ func TestASpoiltRecordIsQuarantinedAndTheRestStored(t *testing.T) {
 	}
 }
 
+// TestARecordWithoutAStorableIDIsQuarantined: it can't be cleaned, and Postgres does not take its id. It is set aside by its
+// hash, the rest of its page is stored, and that the record is not met under its own id proves nothing.
+func TestARecordWithoutAStorableIDIsQuarantined(t *testing.T) {
+	t.Parallel()
+	for list, of := range map[string]struct {
+		scope unified.Scope
+		id    string
+	}{"opportunities": {unified.Applications, "id"}, "postings": {unified.Jobs, "id"}, "users": {unified.RemoteUsers, "id"}, "tags": {unified.Tags, "text"}} {
+		t.Run(list, func(t *testing.T) {
+			t.Parallel()
+			e := newEnv(t, levertest.Config{Seed: 24, Opportunities: 50, RatePerSecond: -1, Confidential: true}, fast)
+			e.start(worker.Config{})
+			e.wait(time.Now())
+			before := len(e.records(of.scope))
+			for field, p := range map[string]levertest.Poison{of.id: levertest.PoisonNUL, "beyond": levertest.PoisonNumber} {
+				e.spoil(levertest.Fault{Match: "^GET /" + list + "$", Kind: levertest.FaultPoison, Poison: p, Field: field})
+			}
+			e.sync(true)
+			s := scopeStatus(e, of.scope)
+			if s.State != "ok" || s.Quarantined == 0 {
+				t.Errorf("state %s (%s), %d quarantined; want ok, and some", s.State, s.Reason, s.Quarantined)
+			}
+			if n := storetest.Value[int](e.db, `SELECT count(*)::int FROM quarantine WHERE scope = $1 AND key = encode(raw_hash, 'hex')`, string(of.scope)); int64(n) != s.Quarantined {
+				t.Errorf("%d are set aside by their hash, want all %d", n, s.Quarantined)
+			}
+			if n := len(e.records(of.scope)); n != before {
+				t.Errorf("%d records of %d are left, want all", n, before)
+			}
+			e.lever.ClearFaults()
+			e.sync(true)
+			e.check()
+		})
+	}
+}
+
 func TestRecordedAnswersMapWithoutQuarantine(t *testing.T) {
 	t.Parallel()
 	fsys := fixtures(t)

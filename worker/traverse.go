@@ -191,8 +191,8 @@ func commitPage[T any](ctx context.Context, s *slice, f fetched[T], to cursor, a
 	return err
 }
 
-// identity is a record's remote id, read from its bytes where it could not be decoded; "" if it has none.
-// It is trimmed, as mapping does: the text of a tag is its id.
+// identity is a record's remote id, read from its bytes where it could not be decoded; "" if it has none, or
+// one with U+0000, which Postgres takes for no text. It is trimmed, as mapping does: the text of a tag is its id.
 func identity[T interface{ RecordID() string }](it lever.Item[T]) string {
 	if it.Err == nil {
 		return strings.TrimSpace(it.Value.RecordID())
@@ -204,6 +204,9 @@ func identity[T interface{ RecordID() string }](it lever.Item[T]) string {
 	_ = json.Unmarshal(it.Raw, &o)
 	if o.ID == "" {
 		o.ID = o.Text
+	}
+	if strings.ContainsRune(o.ID, 0) {
+		return ""
 	}
 	return strings.TrimSpace(o.ID)
 }
