@@ -17,7 +17,7 @@ type Credential struct {
 	Secret    string    // the API key, or the access token
 	Refresh   string    // the refresh token; "" for an API key
 	ExpiresAt time.Time // by the clock of the process that has it; Postgres keeps it by its own
-	// RefreshedAt is when it was stored: what was refused before it says nothing of it.
+	// RefreshedAt is when it was stored, by Postgres' clock: what was refused before it says nothing of it.
 	RefreshedAt time.Time
 }
 
@@ -59,23 +59,30 @@ WHERE connector_id = $1`, id)
 }
 
 func (s *Store) saveCredential(ctx context.Context, q querier, id uuid.UUID, c Credential) error {
+	_, err := s.putCredential(ctx, q, id, c)
+	return err
+}
+
+// putCredential stores a credential, and returns when.
+func (s *Store) putCredential(ctx context.Context, q querier, id uuid.UUID, c Credential) (at time.Time, _ error) {
 	plain, err := json.Marshal(sealedCredential{Secret: c.Secret, Refresh: c.Refresh})
 	if err != nil {
-		return err
+		return at, err
 	}
 	sealed, err := s.keys.seal(id.String(), "credential", plain)
 	if err != nil {
-		return err
+		return at, err
 	}
 	var left *time.Duration
 	if !c.ExpiresAt.IsZero() {
 		d := time.Until(c.ExpiresAt)
 		left = &d
 	}
-	_, err = q.Exec(ctx, `INSERT INTO credentials (connector_id, kind, sealed, expires_at) VALUES ($1, $2, $3, clock_timestamp() + $4::interval)
-ON CONFLICT (connector_id) DO UPDATE SET kind = excluded.kind, sealed = excluded.sealed, expires_at = excluded.expires_at, refreshed_at = clock_timestamp()`,
-		id, c.Kind, sealed, left)
-	return err
+	err = q.QueryRow(ctx, `INSERT INTO credentials (connector_id, kind, sealed, expires_at) VALUES ($1, $2, $3, clock_timestamp() + $4::interval)
+ON CONFLICT (connector_id) DO UPDATE SET kind = excluded.kind, sealed = excluded.sealed, expires_at = excluded.expires_at, refreshed_at = clock_timestamp()
+RETURNING refreshed_at`,
+		id, c.Kind, sealed, left).Scan(&at)
+	return at, err
 }
 
 // Credential opens a connector's credential. ErrNotFound: it has none.
@@ -161,7 +168,7 @@ func (s *Store) RenewCredential(ctx context.Context, id uuid.UUID, refused strin
 	if fresh.Refresh == "" {
 		fresh.Refresh = cur.Refresh
 	}
-	if err := s.saveCredential(ctx, tx, id, fresh); err != nil {
+	if fresh.RefreshedAt, err = s.putCredential(ctx, tx, id, fresh); err != nil {
 		return Credential{}, err
 	}
 	if err := tx.Commit(ctx); err != nil {

@@ -13,6 +13,7 @@ import (
 // conn is what a process keeps of a connector between tasks: its client, breaker, and how slow Lever is.
 type conn struct {
 	client *lever.Client
+	tokens *tokens // nil: it has an API key
 	rate   float64
 	since  time.Time // of the API key that it was made for; zero for OAuth, whose tokens renew themselves
 
@@ -21,7 +22,7 @@ type conn struct {
 	calls   int     // that it was learnt from, up to ten
 }
 
-// conn returns the connector's, made anew when its credential or its rate changed.
+// conn returns the connector's, made anew when its API key or its rate changed, with the token that is stored, or a newer one.
 func (w *Worker) conn(ctx context.Context, c store.Connector) (*conn, error) {
 	cred, err := w.store.Credential(ctx, c.ID)
 	if err != nil {
@@ -34,13 +35,16 @@ func (w *Worker) conn(ctx context.Context, c store.Connector) (*conn, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if k := w.conns[c.ID]; k != nil && k.rate == rate && (cred.Kind == "oauth" && k.since.IsZero() || k.since.Equal(cred.RefreshedAt)) {
+		if k.tokens != nil {
+			k.tokens.adopt(cred)
+		}
 		return k, nil
 	}
 	k := &conn{rate: rate, since: cred.RefreshedAt, latency: 0.2}
 	auth := lever.APIKey(cred.Secret)
 	if cred.Kind == "oauth" {
-		k.since = time.Time{}
-		auth = lever.OAuth(newTokens(w, c.ID))
+		k.since, k.tokens = time.Time{}, newTokens(w, c.ID)
+		auth = lever.OAuth(k.tokens)
 	}
 	k.client, err = lever.New(lever.Config{
 		BaseURL: w.cfg.LeverURL, Auth: auth, Transport: w.cfg.Transport,

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -195,6 +196,60 @@ func TestAHangingTokenEndpointHoldsUpNobodyElse(t *testing.T) {
 	if n := most.Load(); n > conns/4 {
 		t.Errorf("%d tokens were renewed at once with %d connections, want at most a quarter", n, conns)
 	}
+}
+
+// TestARelinkedAccountUsesItsNewToken: a process that runs on, with an access token that is good for most of an hour still, makes
+// no call with it once the account was linked again.
+func TestARelinkedAccountUsesItsNewToken(t *testing.T) {
+	t.Parallel()
+	e := bareEnv(t, levertest.Config{Seed: 87, Opportunities: 5, Postings: 3, RatePerSecond: -1, Confidential: true})
+	e.linkOAuth("relinked", unified.Tags, unified.RemoteUsers)
+	sent := &bearers{inner: lever.NewTransport(), calls: map[string]int{}}
+	e.start(worker.Config{OAuth: e.oauth(), Transport: sent})
+	e.wait(time.Now())
+	waitIdle(e)
+	old, err := e.db.Store.Credential(t.Context(), e.conn.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := sent.take()[old.Secret]; n == 0 {
+		t.Fatal("no call was made with the first token: the test tests nothing")
+	}
+	access, refresh := e.lever.IssueToken(grant)
+	if _, err := e.db.Store.Link(t.Context(), e.conn.ID, store.Credential{Kind: "oauth", Secret: access, Refresh: refresh, ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	e.sync(false)
+	if calls := sent.take(); calls[access] == 0 || len(calls) != 1 {
+		t.Errorf("%d calls with the token of the new link, %d with that of the old one; want some, and none", calls[access], calls[old.Secret])
+	}
+	if n := e.lever.Refreshes(); n != 0 {
+		t.Errorf("%d refreshes of tokens that are good for an hour, want none", n)
+	}
+}
+
+// bearers counts calls by the token that they were sent with.
+type bearers struct {
+	inner http.RoundTripper
+
+	mu    sync.Mutex
+	calls map[string]int
+}
+
+func (b *bearers) RoundTrip(r *http.Request) (*http.Response, error) {
+	b.mu.Lock()
+	b.calls[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]++
+	b.mu.Unlock()
+	return b.inner.RoundTrip(r)
+}
+
+// take returns the counts, and begins anew.
+func (b *bearers) take() map[string]int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	calls := b.calls
+	b.calls = map[string]int{}
+	return calls
 }
 
 // storeOf is another Store on the test's database, with so many connections.

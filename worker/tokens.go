@@ -30,6 +30,7 @@ type tokens struct {
 
 	mu  sync.Mutex
 	cur lever.Token
+	at  time.Time // when it was stored, by Postgres' clock
 }
 
 func newTokens(w *Worker, connector uuid.UUID) *tokens {
@@ -105,10 +106,23 @@ func tooLong(ctx context.Context) error {
 	return &lever.BudgetError{RetryAfter: jitter(2 * renewWait)}
 }
 
-func (t *tokens) keep(c store.Credential) lever.Token {
-	tok := lever.Token{Access: lever.Secret(c.Secret), Refresh: lever.Secret(c.Refresh), ExpiresAt: c.ExpiresAt}
+// adopt takes over a token that was stored later than the one that the process has: the account was linked again, or another
+// process has renewed it.
+func (t *tokens) adopt(c store.Credential) {
 	t.mu.Lock()
-	t.cur = tok
-	t.mu.Unlock()
-	return tok
+	defer t.mu.Unlock()
+	if t.cur.Access != "" && c.RefreshedAt.After(t.at) {
+		t.cur, t.at = tokenOf(c), c.RefreshedAt
+	}
+}
+
+func (t *tokens) keep(c store.Credential) lever.Token {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cur, t.at = tokenOf(c), c.RefreshedAt
+	return t.cur
+}
+
+func tokenOf(c store.Credential) lever.Token {
+	return lever.Token{Access: lever.Secret(c.Secret), Refresh: lever.Secret(c.Refresh), ExpiresAt: c.ExpiresAt}
 }
