@@ -33,7 +33,7 @@ type sealedCredential struct {
 }
 
 // Link stores a connector's credential, new or renewed by its owner, and makes the connector COMPLETE and
-// all of it due.
+// all of it due. Its links that were not used end, and so do the sessions of browsers that have not linked it yet.
 func (s *Store) Link(ctx context.Context, id uuid.UUID, c Credential) (Connector, error) {
 	var out Connector
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
@@ -44,8 +44,16 @@ func (s *Store) Link(ctx context.Context, id uuid.UUID, c Credential) (Connector
 	return out, err
 }
 
+// link is Link's. The connector's row is locked first here, by useLink and by completeSession, in a statement of its own: of two
+// who link it at once the second waits there, with nothing locked that the first needs, and then sees what that one did.
 func (s *Store) link(ctx context.Context, tx pgx.Tx, id uuid.UUID, c Credential) (Connector, error) {
+	if _, err := tx.Exec(ctx, `SELECT FROM connectors WHERE id = $1 FOR NO KEY UPDATE`, id); err != nil {
+		return Connector{}, err
+	}
 	if err := s.saveCredential(ctx, tx, id, c); err != nil {
+		return Connector{}, err
+	}
+	if err := endOthers(ctx, tx, id); err != nil {
 		return Connector{}, err
 	}
 	out, err := one[Connector](ctx, tx, `UPDATE connectors SET status = 'COMPLETE', status_reason = '', relink_needed_at = NULL,

@@ -104,9 +104,13 @@ func (s *Store) CountTry(ctx context.Context, link []byte) error {
 	return err
 }
 
-// useLink consumes a link, for one caller of however many ask at once.
+// useLink consumes a link, for one caller of however many ask at once. That it has ended is told by the clock, and not by
+// when the transaction began: whoever waited for the connector finds a link that ended meanwhile.
 func useLink(ctx context.Context, tx pgx.Tx, hash []byte) (connector uuid.UUID, err error) {
-	err = tx.QueryRow(ctx, `UPDATE links SET used_at = now() WHERE hash = $1 AND used_at IS NULL AND expires_at > now() RETURNING connector_id`, hash).Scan(&connector)
+	if _, err := tx.Exec(ctx, `SELECT FROM connectors WHERE id = (SELECT connector_id FROM links WHERE hash = $1) FOR NO KEY UPDATE`, hash); err != nil {
+		return connector, err
+	}
+	err = tx.QueryRow(ctx, `UPDATE links SET used_at = now() WHERE hash = $1 AND used_at IS NULL AND expires_at > clock_timestamp() RETURNING connector_id`, hash).Scan(&connector)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return connector, err
 	}
@@ -121,6 +125,20 @@ func useLink(ctx context.Context, tx pgx.Tx, hash []byte) (connector uuid.UUID, 
 		return connector, ErrLinkUsed
 	}
 	return connector, ErrExpired
+}
+
+// endOthers ends what else could link the connector: its links that nobody has used, and the sessions that have not linked.
+// What ended before is left alone, as CreateLink takes it away without having locked the connector.
+func endOthers(ctx context.Context, tx pgx.Tx, connector uuid.UUID) error {
+	for _, sql := range []string{
+		`UPDATE links SET expires_at = now() WHERE connector_id = $1 AND used_at IS NULL AND expires_at > now()`,
+		`DELETE FROM link_sessions WHERE connector_id = $1 AND linked_at IS NULL AND expires_at > now()`,
+	} {
+		if _, err := tx.Exec(ctx, sql, connector); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // newSecret is 32 random bytes as 43 URL-safe characters.

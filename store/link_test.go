@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -220,6 +221,103 @@ func TestCompleteLink(t *testing.T) {
 	_, err = db.Store.CompleteLink(ctx, l.ID, &want)
 	wantErr(t, "CompleteLink again", err, store.ErrLinkUsed)
 	wantErr(t, "BeginAuthorization once linked", db.Store.BeginAuthorization(ctx, l.ID, "x"), store.ErrLinkUsed)
+}
+
+// linkTo makes one more link to a connector.
+func linkTo(t *testing.T, db *storetest.DB, connector uuid.UUID) string {
+	t.Helper()
+	token, _, err := db.Store.CreateLink(t.Context(), connector, 0)
+	if err != nil {
+		t.Fatalf("CreateLink: %v", err)
+	}
+	return token
+}
+
+// Once an account is linked, nothing that was given out before links another in its place.
+func TestLinkingEndsOtherLinks(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	ctx := t.Context()
+	cred := &store.Credential{Kind: "api_key", Secret: "own"}
+	lt := unlinked(t, db)
+	begun, secret := opened(t, db, lt.Token)
+	if err := db.Store.HoldCredential(ctx, begun, store.Credential{Kind: "api_key", Secret: "held"}, ""); err != nil {
+		t.Fatalf("HoldCredential: %v", err)
+	}
+	unused, elsewhere := linkTo(t, db, lt.Connector.ID), unlinked(t, db)
+	l, own := opened(t, db, linkTo(t, db, lt.Connector.ID))
+	if _, err := db.Store.CompleteLink(ctx, l.ID, cred); err != nil {
+		t.Fatalf("CompleteLink: %v", err)
+	}
+	if _, err := db.Store.LinkSession(ctx, l.ID, own); err != nil {
+		t.Errorf("LinkSession of who linked: %v", err)
+	}
+
+	_, err := db.Store.FindLink(ctx, unused)
+	wantErr(t, "FindLink of another link", err, store.ErrExpired)
+	_, _, err = db.Store.UseLink(ctx, unused)
+	wantErr(t, "UseLink of another link", err, store.ErrExpired)
+	_, _, err = db.Store.UseLinkWith(ctx, unused, *cred)
+	wantErr(t, "UseLinkWith of another link", err, store.ErrExpired)
+	_, err = db.Store.LinkSession(ctx, begun.ID, secret)
+	wantErr(t, "LinkSession of another browser", err, store.ErrNotFound)
+	for _, c := range []*store.Credential{nil, {Kind: "api_key", Secret: "other"}} {
+		_, err = db.Store.CompleteLink(ctx, begun.ID, c)
+		wantErr(t, "CompleteLink by another browser", err, store.ErrNotFound)
+	}
+	if got, _ := db.Store.Credential(ctx, lt.Connector.ID); got.Secret != "own" {
+		t.Error("another link replaced the credential")
+	}
+	opened(t, db, elsewhere.Token) // a link to another connector
+
+	late := linkTo(t, db, lt.Connector.ID)
+	if _, err := db.Store.Link(ctx, lt.Connector.ID, *cred); err != nil {
+		t.Fatalf("Link: %v", err)
+	}
+	_, _, err = db.Store.UseLink(ctx, late)
+	wantErr(t, "UseLink of a link, the account linked by hand", err, store.ErrExpired)
+}
+
+// Of those who link an account at the same moment, by links of their own, one does.
+func TestLinkingAtOnce(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	ctx := t.Context()
+	for range 40 {
+		lt := unlinked(t, db)
+		unused := []string{linkTo(t, db, lt.Connector.ID), linkTo(t, db, lt.Connector.ID)}
+		one, _ := opened(t, db, lt.Token)
+		other, _ := opened(t, db, linkTo(t, db, lt.Connector.ID))
+		begun := []uuid.UUID{one.ID, other.ID}
+		linked := ""
+		for i, err := range together(5, func(i int) error {
+			cred := store.Credential{Kind: "api_key", Secret: fmt.Sprint(i)}
+			switch i {
+			case 0, 1:
+				_, _, err := db.Store.UseLinkWith(ctx, unused[i], cred)
+				return err
+			case 2, 3:
+				_, err := db.Store.CompleteLink(ctx, begun[i-2], &cred)
+				return err
+			}
+			_, _, err := db.Store.CreateLink(ctx, lt.Connector.ID, 0) // makes nobody wait, and waits for nobody
+			return err
+		}) {
+			switch {
+			case i == 4 && err != nil:
+				t.Errorf("CreateLink meanwhile: %v", err)
+			case i < 4 && err == nil:
+				linked += fmt.Sprint(i)
+			case i < 2:
+				wantErr(t, "UseLinkWith, second", err, store.ErrExpired)
+			case i < 4:
+				wantErr(t, "CompleteLink, second", err, store.ErrNotFound)
+			}
+		}
+		if got, err := db.Store.Credential(ctx, lt.Connector.ID); err != nil || got.Secret != linked {
+			t.Errorf("linked by %q of 4 at once, the credential is that of %q, %v; want one", linked, got.Secret, err)
+		}
+	}
 }
 
 func TestRelinkKeepsTheConnector(t *testing.T) {

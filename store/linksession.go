@@ -155,7 +155,8 @@ type heldCredential struct {
 }
 
 // CompleteLink links the session's connector, with the credential given or, with nil, the held one; its first sync falls
-// due. ErrLinkUsed: the session has linked it already. ErrNotFound: nothing is held.
+// due. ErrLinkUsed: the session has linked it already. ErrNotFound: nothing is held, or the session is over, by time or because
+// the connector was linked otherwise.
 func (s *Store) CompleteLink(ctx context.Context, session uuid.UUID, c *Credential) (LinkSession, error) {
 	var out LinkSession
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
@@ -167,6 +168,9 @@ func (s *Store) CompleteLink(ctx context.Context, session uuid.UUID, c *Credenti
 }
 
 func (s *Store) completeSession(ctx context.Context, tx pgx.Tx, session uuid.UUID, c *Credential) (LinkSession, error) {
+	if _, err := tx.Exec(ctx, `SELECT FROM connectors WHERE id = (SELECT connector_id FROM link_sessions WHERE id = $1) FOR NO KEY UPDATE`, session); err != nil {
+		return LinkSession{}, err
+	}
 	var held []byte
 	var linked bool
 	err := tx.QueryRow(ctx, `SELECT held, linked_at IS NOT NULL FROM link_sessions WHERE id = $1 AND expires_at > now() FOR UPDATE`, session).Scan(&held, &linked)

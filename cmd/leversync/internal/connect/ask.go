@@ -165,7 +165,10 @@ func (h *Handler) sessionAllow(w http.ResponseWriter, r *http.Request) error {
 // authorize sends the browser to Lever.
 func (h *Handler) authorize(w http.ResponseWriter, r *http.Request, a ask, session uuid.UUID, secret string) error {
 	state := newState(session)
-	if err := h.store.BeginAuthorization(r.Context(), session, state); err != nil {
+	switch err := h.store.BeginAuthorization(r.Context(), session, state); {
+	case errors.Is(err, store.ErrLinkUsed):
+		return problemOver
+	case err != nil:
 		return err
 	}
 	http.Redirect(w, r, h.cfg.OAuth.AuthorizeURL(state, a.Asked, challenge(verifier(secret, state))), http.StatusSeeOther)

@@ -98,11 +98,7 @@ func (h *Handler) granted(w http.ResponseWriter, r *http.Request, s store.LinkSe
 		}
 	}
 	if len(missing(reads(texts), tok.Scope)) > 0 {
-		if err := h.store.HoldCredential(r.Context(), s, cred, tok.Scope); err != nil {
-			return err
-		}
-		http.Redirect(w, r, permissionsPath(s.ID), http.StatusSeeOther)
-		return nil
+		return h.hold(w, r, s, cred, tok.Scope)
 	}
 	return h.complete(w, r, s, &cred)
 }
@@ -113,7 +109,7 @@ func (h *Handler) complete(w http.ResponseWriter, r *http.Request, s store.LinkS
 	switch {
 	case errors.Is(err, store.ErrLinkUsed): // twice at once: it is linked
 	case errors.Is(err, store.ErrNotFound):
-		return problemOtherBrowser
+		return problemOver
 	case err != nil:
 		return err
 	default:

@@ -60,7 +60,10 @@ func (h *Handler) sessionKey(w http.ResponseWriter, r *http.Request) error {
 
 // hold keeps a credential that lacks permissions, and asks what to do.
 func (h *Handler) hold(w http.ResponseWriter, r *http.Request, s store.LinkSession, cred store.Credential, granted string) error {
-	if err := h.store.HoldCredential(r.Context(), s, cred, granted); err != nil {
+	switch err := h.store.HoldCredential(r.Context(), s, cred, granted); {
+	case errors.Is(err, store.ErrNotFound):
+		return problemOver
+	case err != nil:
 		return err
 	}
 	http.Redirect(w, r, permissionsPath(s.ID), http.StatusSeeOther)

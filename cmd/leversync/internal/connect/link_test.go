@@ -1,11 +1,15 @@
 package connect_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/leversync/leversync/cmd/leversync/internal/connect"
+	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/storetest"
 )
 
@@ -69,6 +73,74 @@ func TestLinkWorksOnce(t *testing.T) {
 	want(t, "GET done before it is linked", b.get(strings.Replace(session, "session", "done", 1)), 200, "Allow and Continue")
 	want(t, "POST token before it is linked", b.post(strings.Replace(session, "session", "done", 1)+"/token", nil), http.StatusForbidden)
 }
+
+// Whoever holds another link to an account is told that it is connected, whether they had begun or not.
+func TestOtherLinksEnd(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	c, link := e.link("Acme")
+	more := func() string {
+		token, _, err := e.db.Store.CreateLink(t.Context(), c.ID, 0)
+		if err != nil {
+			t.Fatalf("CreateLink: %v", err)
+		}
+		return "/connect/" + token
+	}
+	unused, begun := more(), more()
+	b, other := e.browser(), e.browser()
+	consent := other.allow(begun)
+	session := href(t, other.get(begun), "Go on where you were")
+	want(t, "one link", b.decide(b.allow(link), "accept", nil), 200, "Lever is connected")
+	cred, err := e.db.Store.Credential(t.Context(), c.ID)
+	if err != nil {
+		t.Fatalf("Credential: %v", err)
+	}
+
+	key := url.Values{"api_key": {"test-key"}}
+	want(t, "GET of another", e.browser().get(unused), http.StatusGone, "has expired", "until the account is connected by another")
+	want(t, "POST of another", e.browser().post(unused, nil), http.StatusGone, "has expired")
+	want(t, "POST key of another", e.browser().post(unused+"/key", key), http.StatusGone, "has expired")
+	want(t, "who had begun, back from Lever", other.decide(consent, "accept", nil), http.StatusForbidden, "once the account is connected by another link")
+	want(t, "who had begun, with a key", other.post(session+"/key", key), http.StatusForbidden, "once the account is connected by another link")
+	if got, err := e.db.Store.Credential(t.Context(), c.ID); err != nil || got.Secret != cred.Secret {
+		t.Errorf("another link changed the credential, or %v", err)
+	}
+}
+
+// Who is overtaken while Lever checks a key is told that, and no fault of ours.
+func TestOvertakenWhileLeverAnswers(t *testing.T) {
+	t.Parallel()
+	overtake := func() {}
+	toLever := &http.Transport{}
+	t.Cleanup(toLever.CloseIdleConnections)
+	e := newEnv(t, func(c *connect.Config) {
+		c.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			overtake()
+			return toLever.RoundTrip(r)
+		})
+	})
+	for _, few := range []bool{false, true} {
+		c, link := e.link("Acme")
+		b := e.browser()
+		b.allow(link)
+		session := href(t, b.get(link), "Go on where you were")
+		if few {
+			e.lever.Deny("test-key", "users")
+		}
+		overtake = sync.OnceFunc(func() {
+			if _, err := e.db.Store.Link(t.Context(), c.ID, store.Credential{Kind: "api_key", Secret: "own"}); err != nil {
+				t.Errorf("Link: %v", err)
+			}
+		})
+		a := b.post(session+"/key", url.Values{"api_key": {"test-key"}})
+		want(t, fmt.Sprintf("a key, of too few permissions: %t", few), a, http.StatusGone, "This request is over", "connected meanwhile")
+	}
+}
+
+// roundTrip is a function as a transport.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestLinksThatDoNotWork(t *testing.T) {
 	t.Parallel()

@@ -33,7 +33,7 @@ var (
 	problemUnknownLink = &problem{status: http.StatusNotFound, Title: "This link is not known",
 		Text: []string{"It may be incomplete: mail programs sometimes break long links. Copy the whole link into the address bar.", "If that does not help: " + lower(askForLink)}}
 	problemExpiredLink = &problem{status: http.StatusGone, Title: "This link has expired",
-		Text: []string{"Links work for a limited time, so that one that is found later opens nothing. Nothing was read from your Lever account by it.", askForLink}}
+		Text: []string{"Links work for a limited time, and until the account is connected by another, so that one that is found later opens nothing. Nothing was read from your Lever account by it.", askForLink}}
 	problemUsedLink = &problem{status: http.StatusGone, Title: "This link has been used",
 		Text: []string{"Each link works once, and somebody has used this one already. If it was neither you nor somebody you know, tell whoever sent you the link.", askForLink}}
 	problemUsedHere = &problem{status: http.StatusGone, Title: "This link has been used",
@@ -42,6 +42,8 @@ var (
 		Text: []string{"You have used it in this browser, and the account is connected. There is nothing left to do here."}}
 	problemLinked = &problem{status: http.StatusConflict, Title: "The account is connected already",
 		Text: []string{"There is nothing left to do here."}}
+	problemOver = &problem{status: http.StatusGone, Title: "This request is over",
+		Text: []string{"Either the account was connected meanwhile, by another link or in another tab, and there is nothing left to do; or it took too long. Nothing was connected by this request.", "If nobody you know has connected the account: " + lower(askForLink)}}
 	problemNoOAuth = &problem{status: http.StatusConflict, Title: "Lever's authorization is not set up here",
 		Text: []string{"Go back, and give an API key instead."}}
 
@@ -54,7 +56,7 @@ var (
 	problemExpiredState = &problem{status: http.StatusGone, Title: "That took too long",
 		Text: []string{"You have ten minutes to decide at Lever. Nothing was connected. Go back, and start again."}}
 	problemOtherBrowser = &problem{status: http.StatusForbidden, Title: "This page belongs to another browser",
-		Text: []string{"Only the browser that opened the link and went on to Lever may see this page, and only for a while. Go on in that browser.", "If this is the one: allow cookies for this site. If that does not help: " + lower(askForLink)}}
+		Text: []string{"Only the browser that opened the link and went on to Lever may see this page, and only for a while. Go on in that browser.", "It is over, too, once the account is connected by another link: then there is nothing left to do here.", "If this is the one: allow cookies for this site. If that does not help: " + lower(askForLink)}}
 
 	problemRefused = &problem{status: http.StatusForbidden, Title: "You did not allow it",
 		Text: []string{"Lever told us that access was refused. Nothing was connected, and nothing was read.", "If that was a mistake, or if your role in Lever does not let you decide: go back, or ask a Super Admin of your Lever account to do it in this browser."}}
