@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -41,7 +40,7 @@ func (s *server) guard(r Route) func(huma.Context, func(huma.Context)) {
 			refusal = limited
 		}
 		if refusal == nil {
-			refusal = strange(req.URL.Query())
+			refusal = strange(req.URL.RawQuery, hc.Operation().Parameters)
 		}
 		if refusal != nil {
 			writeRefusal(w, refusal)
@@ -57,16 +56,63 @@ func (s *server) guard(r Route) func(huma.Context, func(huma.Context)) {
 // unstorable is what a text is refused with that Postgres cannot hold, nor be asked for.
 const unstorable = "Input holds U+0000, or is not UTF-8"
 
-// strange refuses parameters that nothing stored can be equal to.
-func strange(q url.Values) *refusal {
-	for _, name := range slices.Sorted(maps.Keys(q)) {
-		for _, text := range append(q[name], name) {
-			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-				return invalid("query", strings.ToValidUTF8(name, "\uFFFD"), "value_error", unstorable, nil)
-			}
+// maxParams bounds how many parameters are looked at, below the number from which on net/url sees none.
+const maxParams = 5000
+
+// strange refuses parameters that nothing stored can be equal to, and those that would be passed over in silence, so that
+// more is answered than was asked for: net/url leaves out what it can't read, and of several with one name the first alone counts.
+func strange(query string, known []*huma.Param) *refusal {
+	if query == "" {
+		return nil
+	}
+	if strings.Count(query, "&") >= maxParams {
+		return &refusal{status: http.StatusUnprocessableEntity, items: []ValidationErrorItem{{Loc: []any{"query"}, Msg: "expected at most 5000 parameters", Type: "too_long"}}}
+	}
+	firsts := map[string]string{}
+	for pair := range strings.SplitSeq(query, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, wrong := parameter(pair)
+		first, again := firsts[name]
+		switch {
+		case wrong != "":
+		case again && !repeatable(known, name):
+			wrong = "Given more than once, where one value is looked at: send it once"
+		case again && first == "" && value != "":
+			wrong = "The first of its values is empty, so that none would be looked at: leave the empty one out"
+		case !again:
+			firsts[name] = value
+		}
+		if wrong != "" {
+			return invalid("query", strings.ToValidUTF8(name, "\uFFFD"), "value_error", wrong, nil)
 		}
 	}
 	return nil
+}
+
+// parameter reads one of a query, and says what is wrong with it. A name that can't be read stays as it was sent.
+func parameter(pair string) (name, value, wrong string) {
+	raw, rawValue, _ := strings.Cut(pair, "=")
+	name, badName := url.QueryUnescape(raw)
+	if badName != nil {
+		name = raw
+	}
+	value, badValue := url.QueryUnescape(rawValue)
+	switch {
+	case strings.Contains(pair, ";"):
+		wrong = "Holds a semicolon: send it as %3B, and part parameters by &"
+	case badName != nil, badValue != nil:
+		wrong = "Holds a % that begins no escape: send it as %25"
+	case !utf8.ValidString(name + value), strings.ContainsRune(name+value, 0):
+		wrong = unstorable
+	}
+	return name, value, wrong
+}
+
+// repeatable says whether a parameter may be given more than once.
+func repeatable(known []*huma.Param, name string) bool {
+	return slices.ContainsFunc(known, func(p *huma.Param) bool { return p.In == "query" && p.Name == name && p.Explode != nil && *p.Explode })
 }
 
 // admit says who asks, by the bucket that their rate is counted in, and why they may not.

@@ -204,6 +204,16 @@ func TestBadParameters(t *testing.T) {
 		{"candidates?first_name=%00", "first_name", "value_error"},
 		{"candidates?email_addresses=a&email_addresses=a%ffb", "email_addresses", "value_error"},
 		{"tags?a%00=1", "a\x00", "value_error"},
+		{"candidates?first_name=%zz", "first_name", "value_error"},
+		{"candidates?first_name=100%", "first_name", "value_error"},
+		{"candidates?first_name=a&last%=b", "last%", "value_error"},
+		{"candidates?first_name=a;b", "first_name", "value_error"},
+		{"candidates?first_name=a;last_name=b", "first_name", "value_error"},
+		{"candidates?first_name=a&first_name=b", "first_name", "value_error"},
+		{"candidates?first_name=a&first%5Fname=a", "first_name", "value_error"},
+		{"candidates?email_addresses=&email_addresses=a", "email_addresses", "value_error"},
+		{"candidates?email_addresses=a" + strings.Repeat("&", 10_000), "query", "too_long"},
+		{"candidates/not-an-id?include_deleted=%", "include_deleted", "value_error"},
 		{"tags?page_size=201", "page_size", "less_than_equal"},
 		{"tags?page_size=x", "page_size", "int_parsing"},
 		{"tags?pagesize=5", "pagesize", "extra_forbidden"},
@@ -236,6 +246,16 @@ func TestBadParameters(t *testing.T) {
 		loc := item["loc"].([]any)
 		if loc[len(loc)-1] != c.loc || item["type"] != c.kind || item["msg"] == "" {
 			t.Errorf("GET %s: detail = %v; want loc %s, type %s", c.path, item, c.loc, c.kind)
+		}
+	}
+	for query, hint := range map[string]string{"%": "send it as %25", ";": "send it as %3B", "a&source=b": "send it once"} {
+		if a := e.get(ats + "applications?source=" + query); !strings.Contains(string(a.body), hint) {
+			t.Errorf("GET applications?source=%s = %s; want %q", query, a.body, hint)
+		}
+	}
+	for _, path := range []string{"tags?remote_id=a%25%3B", "tags?&remote_id=a%2B&", "candidates?email_addresses=a&email_addresses=a"} {
+		if got := e.ok(ats + path).items(t); len(got) != 0 {
+			t.Errorf("GET %s = %v; want none", path, got)
 		}
 	}
 	if a := e.ok(ats + "tags?page_size=1&cursor=" + url.QueryEscape(mine)); len(a.items(t)) != 1 || a.json(t)["cursor"] != nil {
