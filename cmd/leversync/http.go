@@ -121,7 +121,8 @@ func (p *process) guarded(next http.Handler) http.Handler {
 	})
 }
 
-// patience is how long a client may take: for a header, for all of its request, to take an answer, and until its next request.
+// patience is how long a client may take: for a header, for all of its request, to take an answer once that begins, and until
+// its next request.
 type patience struct{ header, request, answer, idle time.Duration }
 
 // usual is the patience of a server. What takes longer by its nature, a file's body, moves its own deadlines.
@@ -130,15 +131,52 @@ var usual = patience{header: 5 * time.Second, request: 30 * time.Second, answer:
 // server is the HTTP server of a site.
 func (p *process) server(h http.Handler, with patience) *http.Server {
 	return &http.Server{
-		Handler:           h,
+		Handler:           begun(h, with.answer),
 		ReadHeaderTimeout: with.header,
 		ReadTimeout:       with.request,
-		WriteTimeout:      with.answer,
+		WriteTimeout:      with.answer, // of what is no answer of ours
 		IdleTimeout:       with.idle,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
 }
+
+// begun counts the time to take an answer from when it begins. net/http counts it from the request's header on, so that what takes
+// long to do, a file that is fetched and written, or a million rows that are deleted, would be done and then not told of.
+func begun(next http.Handler, answer time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(&answerWriter{ResponseWriter: w, answer: answer}, r)
+	})
+}
+
+// answerWriter sets an answer's deadline when it begins.
+type answerWriter struct {
+	http.ResponseWriter
+	answer time.Duration
+	begun  bool
+}
+
+func (w *answerWriter) begin() {
+	if !w.begun {
+		w.begun = true
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.answer)) // not every server has one
+	}
+}
+
+// WriteHeader begins the answer.
+func (w *answerWriter) WriteHeader(status int) {
+	w.begin()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write begins it, where nothing else has.
+func (w *answerWriter) Write(b []byte) (int, error) {
+	w.begin()
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController find what is beneath.
+func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // serveHTTP serves until the context ends, then lets requests under way finish.
 func (p *process) serveHTTP(ctx context.Context, s site) error {

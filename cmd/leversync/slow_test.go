@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -170,4 +171,47 @@ func untaken(ctx context.Context, conn net.Conn) error {
 		hungUp <- fmt.Errorf("it is not hung up on")
 	}()
 	return <-hungUp
+}
+
+// What takes longer than a client may take for its request, or for an answer, is done to its end and answered.
+func TestWhatTakesLongIsAnswered(t *testing.T) {
+	t.Parallel()
+	const little = time.Second
+	p := &process{log: slog.New(slog.DiscardHandler)}
+	srv := httptest.NewUnstartedServer(nil)
+	srv.Config = p.server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		select {
+		case <-r.Context().Done():
+			t.Errorf("%s: taken for one whose client is gone", r.Method)
+		case <-time.After(3 * little / 2): // as slow as Lever is
+		}
+		_, _ = io.WriteString(w, "done")
+	}), patience{header: little, request: little, answer: little, idle: little})
+	srv.Start()
+	defer srv.Close()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, method := range []string{http.MethodPost, http.MethodDelete} {
+		wg.Go(func() {
+			var body io.Reader
+			if method == http.MethodPost {
+				body = strings.NewReader("{}")
+			}
+			req, err := http.NewRequestWithContext(t.Context(), method, srv.URL, body)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp, err := srv.Client().Do(req)
+			if err != nil {
+				t.Errorf("%s: %v; want an answer", method, err)
+				return
+			}
+			defer resp.Body.Close()
+			if b, err := io.ReadAll(resp.Body); err != nil || string(b) != "done" {
+				t.Errorf("%s: %q, %v; want done", method, b, err)
+			}
+		})
+	}
 }

@@ -52,6 +52,9 @@ type Config struct {
 
 	// Writer writes to Lever; nil: nothing can be written through this process.
 	Writer Writer
+
+	// uploadWait is how long a file waits for its turn; 0: 50 s.
+	uploadWait time.Duration
 }
 
 // server is the API.

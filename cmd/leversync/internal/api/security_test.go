@@ -388,3 +388,35 @@ func TestSlowUploadsHoldUpNobodyElse(t *testing.T) {
 		t.Errorf("a file of another connector, while four come slowly: %d %s; want 200", a.status, a.body)
 	}
 }
+
+// Who waits for long until it is their file's turn is told to come again.
+func TestUploadsWaitForSoLong(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, func(c *Config) { c.uploadWait = 300 * time.Millisecond })
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	path := candidatesPath + "/" + uuid.NewString() + "/attachments"
+	body, w := io.Pipe()
+	defer w.Close()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+d.key)
+	req.Header.Set("X-Connector-Token", d.token)
+	wg.Go(func() {
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			_ = resp.Body.Close()
+		}
+	})
+	var a answer
+	d.until(func() bool { // the slow one may not have come yet
+		a = d.post(path, map[string]any{"file_name": "a.txt", "file_content": "aGVsbG8=", "remote_user_id": d.user()})
+		return a.status == http.StatusServiceUnavailable
+	})
+	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || !strings.Contains(string(a.body), "nothing was sent") {
+		t.Errorf("a second file, while the first comes slowly: %d %s %v; want a 503 that says when to come again", a.status, a.body, a.header)
+	}
+}

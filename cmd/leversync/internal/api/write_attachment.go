@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -11,8 +12,10 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/google/uuid"
 
 	"github.com/leversync/leversync/lever"
@@ -25,7 +28,11 @@ const (
 	maxFileBody = lever.MaxUpload/3*4 + maxBody
 	// uploadSlots is how many files are held in memory at once.
 	uploadSlots = 2
+	// uploadWait is how long a file waits for its turn: less than a server leaves before it must have asked for the body.
+	uploadWait = 50 * time.Second
 )
+
+var errUploads = refuse(http.StatusServiceUnavailable, "Other files are being uploaded: nothing was sent to Lever, try again shortly")
 
 // attachmentFields are those of AttachmentWrite.
 var attachmentFields = []attribute{
@@ -48,11 +55,17 @@ func registerAttachment(s *server, op huma.Operation) {
 	slots, own := make(chan struct{}, uploadSlots), sync.Map{}
 	op.Middlewares = append(op.Middlewares, func(hc huma.Context, next func(huma.Context)) {
 		// One a connector: whoever sends theirs slowly holds up nobody else's.
+		wait := time.NewTimer(cmp.Or(s.cfg.uploadWait, uploadWait))
+		defer wait.Stop()
 		mine, _ := own.LoadOrStore(connectorOf(hc.Context()).ID, make(chan struct{}, 1))
 		for _, slot := range []chan struct{}{mine.(chan struct{}), slots} {
 			select {
 			case slot <- struct{}{}:
 				defer func() { <-slot }()
+			case <-wait.C:
+				_, w := humago.Unwrap(hc)
+				writeRefusal(w, errUploads)
+				return
 			case <-hc.Context().Done():
 				return
 			}
