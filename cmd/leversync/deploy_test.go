@@ -261,6 +261,8 @@ func TestHelmValues(t *testing.T) {
 		{func(v map[string]any) { v["config"] = map[string]any{"LEVERSYNC_RATE_LIMIT": "5"} }, true},
 		{func(v map[string]any) { v["config"] = map[string]any{"LEVERSYNC_ENCRYPTION_KEY": "x"} }, false}, // secrets have their Secret
 		{func(v map[string]any) { v["config"] = map[string]any{"LEVERSYNC_RATE_LIMIT": 5} }, false},
+		{func(v map[string]any) { v["worker"].(map[string]any)["goMemLimit"] = "400MiB" }, true},
+		{func(v map[string]any) { v["worker"].(map[string]any)["goMemLimit"] = "400Mi" }, false}, // Go's units
 		{func(v map[string]any) { v["wroker"] = map[string]any{} }, false},
 		{func(v map[string]any) { v["worker"].(map[string]any)["replicas"] = -1 }, false},
 		{func(v map[string]any) { v["autoscaling"].(map[string]any)["kind"] = "vpa" }, false},

@@ -47,9 +47,23 @@ type writeOutput struct {
 
 const bodyKey contextKey = 100
 
+// sent is a request's body, until somebody takes it.
+type sent struct{ body []byte }
+
 // bodyOf is the request's body. Routes with withBody have one.
 func bodyOf(ctx context.Context) []byte {
-	b, _ := ctx.Value(bodyKey).([]byte)
+	if s, ok := ctx.Value(bodyKey).(*sent); ok {
+		return s.body
+	}
+	return nil
+}
+
+// takeBody is bodyOf for once: a large one is not held for as long as the request lasts.
+func takeBody(ctx context.Context) []byte {
+	b := bodyOf(ctx)
+	if s, ok := ctx.Value(bodyKey).(*sent); ok {
+		s.body = nil
+	}
 	return b
 }
 
@@ -71,7 +85,7 @@ func withBody(op huma.Operation, limit int64) huma.Operation {
 			writeRefusal(w, refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes", limit)))
 		default:
 			_ = rc.SetReadDeadline(time.Time{}) // what is read from now on tells whether the client is still there
-			next(huma.WithValue(hc, bodyKey, b))
+			next(huma.WithValue(hc, bodyKey, &sent{b}))
 		}
 	})
 	return op

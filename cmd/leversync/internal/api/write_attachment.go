@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"path"
@@ -82,7 +84,7 @@ func registerAttachment(s *server, op huma.Operation) {
 		if err != nil {
 			return nil, err
 		}
-		f, err := readFields(bodyOf(ctx))
+		f, err := readFields(takeBody(ctx))
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +92,11 @@ func registerAttachment(s *server, op huma.Operation) {
 		if err != nil {
 			return nil, err
 		}
-		w := newWrite(connectorOf(ctx).ID, op.OperationID, in.Key, bodyOf(ctx), id.String())
+		body, err := json.Marshal(f.values)
+		if err != nil {
+			return nil, err
+		}
+		w := newWrite(connectorOf(ctx).ID, op.OperationID, in.Key, body, id.String())
 		w.Kind = store.WriteAttachment
 		reply, done, err := s.cfg.Store.WriteReply(ctx, w) // before the file is fetched: its URL may be good for once
 		if err != nil {
@@ -160,14 +166,17 @@ func (s *server) file(ctx context.Context, f *fields, candidate uuid.UUID) (*new
 	return file, f.err()
 }
 
-// setBase64 makes the file of its base64, which is decoded as it is sent.
+// setBase64 makes the file of its base64, which is decoded as it is sent, and held once: the field has the file's SHA-256 from
+// then on, by which the request is known.
 func (n *newFile) setBase64(f *fields, content string) {
 	n.Open = func() (io.Reader, error) {
 		return base64.NewDecoder(base64.StdEncoding, strings.NewReader(content)), nil
 	}
 	r, _ := n.Open()
 	var err error
-	n.Size, err = io.Copy(io.Discard, r)
+	h := sha256.New()
+	n.Size, err = io.Copy(h, r)
+	f.values["file_content"] = fmt.Appendf(nil, `"%x"`, h.Sum(nil))
 	switch {
 	case err != nil:
 		f.wrong([]any{"file_content"}, "value_error", "Input should be base64")
