@@ -35,7 +35,7 @@ tool() {
 
 # The chart: helm's own linter, and each object against Kubernetes' schema, strictly.
 chart() {
-	local helm kubeconform values=(--set existingSecret=leversync)
+	local helm kubeconform values=(--set existingSecret=leversync --set publicURL=https://sync.example.com)
 	local all=("${values[@]}" --set ingress.enabled=true --set ingress.host=sync.example.com --set ingress.tlsSecret=tls --set serviceMonitor.enabled=true)
 	helm=${HELM:-$(tool helm "$HELM_MODULE")} || { skip 'helm lint' 'there is no helm, and it can not be built'; return; }
 	"$helm" lint --strict --quiet --kube-version "$KUBE_VERSION" "${values[@]}" helm/leversync
@@ -47,6 +47,12 @@ chart() {
 		return 1
 	fi
 	grep -q 'existingSecret is not set' "$work/refusal"
+	if "$helm" template r helm/leversync --kube-version "$KUBE_VERSION" --set existingSecret=leversync >/dev/null 2>"$work/refusal"; then
+		echo 'deploy-lint: the chart renders without publicURL' >&2
+		return 1
+	fi
+	grep -q 'publicURL is not set' "$work/refusal"
+	"$helm" template r helm/leversync --kube-version "$KUBE_VERSION" --set existingSecret=leversync --set-string config.LEVERSYNC_ALLOW_HTTP=true >/dev/null
 	# The line that deploying.md has people type, and the secret that it has them make.
 	local documented key
 	read -ra documented <<<"$(sed -n 's#^helm install leversync deploy/##p' docs/deploying.md)"

@@ -195,7 +195,7 @@ func (d *doctor) loadConfig(a *app) {
 		case config.Schedule:
 			d.cfg.SyncInterval = c.SyncInterval
 		case config.Serve:
-			d.cfg.Addr, d.cfg.PublicURL = c.Addr, c.PublicURL
+			d.cfg.Addr, d.cfg.PublicURL, d.cfg.AllowHTTP = c.Addr, c.PublicURL, c.AllowHTTP
 		}
 	}
 }

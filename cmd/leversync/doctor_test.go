@@ -106,6 +106,7 @@ func TestDoctorFindsWhatIsBroken(t *testing.T) {
 		{env("LEVERSYNC_RATE_LIMIT", "fast"), "configuration", "variables", checkFail, "LEVERSYNC_RATE_LIMIT"},
 		{env("LEVERSYNC_ENCRYPTION_KEY", "bGV2ZXJzeW5jIHRlc3RzIHNlYWwgd2l0aCB0aGlzIDI="), "keys", "all open", checkFail, "does not list"},
 		{env("LEVERSYNC_ENCRYPTION_KEY", "bGV2ZXJzeW5jIHRlc3RzIHNlYWwgd2l0aCB0aGlzIDI=,"+testKey), "keys", "older keys", checkWarn, "2 values"},
+		{func() { c.env["LEVERSYNC_PUBLIC_URL"], c.env["LEVERSYNC_ADDR"] = "", ":8080" }, "web", "public URL", checkFail, "do not start"},
 		{env("LEVERSYNC_PUBLIC_URL", "https://127.0.0.1:1"), "web", "it answers", checkFail, "does not answer"},
 		{sql(`INSERT INTO webhooks (connector_id, path_hash, path_sealed) VALUES ($1, '', '')`), "web", "webhooks", checkWarn, "https alone"},
 		{env("LEVER_API_URL", "http://127.0.0.1:1/v1"), "Lever", "reachable", checkFail, "can't be reached"},

@@ -70,8 +70,11 @@ func checkPublicURL(_ context.Context, d *doctor) finding {
 	if d.cfg.Addr == "" && d.cfg.PublicURL == "" {
 		return skipped("the configuration of the HTTP server is not right")
 	}
+	if d.cfg.CheckReach() != nil {
+		return fail("set LEVERSYNC_PUBLIC_URL to the https URL by which others reach it, or listen on 127.0.0.1", "it is not set, and %s is reached from beyond this machine: serve and api do not start", d.cfg.Addr)
+	}
 	if d.cfg.PublicURL == "" {
-		return warn("set LEVERSYNC_PUBLIC_URL to the https URL by which others reach it", "it is not set: magic links point to http://%s", d.cfg.Addr)
+		return warn("set LEVERSYNC_PUBLIC_URL to the https URL by which others reach it", "it is not set: magic links point to %s", publicURL(d.cfg))
 	}
 	u, err := url.Parse(d.cfg.PublicURL)
 	switch {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leversync/leversync/cmd/leversync/internal/config"
 	"github.com/leversync/leversync/cmd/leversync/internal/dashboard"
 	"github.com/leversync/leversync/lever/levertest"
 )
@@ -165,6 +166,24 @@ func eachGoFile(t *testing.T, see func(path string, file *ast.File)) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// Where no public URL is set, links lead to where it listens, and never to no host at all.
+func TestPublicURL(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ public, addr, want string }{
+		{"https://sync.example.com", ":8080", "https://sync.example.com"},
+		{"", "127.0.0.1:8080", "http://127.0.0.1:8080"},
+		{"", ":8080", "http://127.0.0.1:8080"},
+		{"", "0.0.0.0:8080", "http://127.0.0.1:8080"},
+		{"", "[::]:8080", "http://127.0.0.1:8080"},
+		{"", "[::1]:8080", "http://[::1]:8080"},
+		{"", "10.0.0.1:8080", "http://10.0.0.1:8080"},
+	} {
+		if got := publicURL(config.Config{PublicURL: tt.public, Addr: tt.addr}); got != tt.want {
+			t.Errorf("publicURL(%q, %q) = %s, want %s", tt.public, tt.addr, got, tt.want)
 		}
 	}
 }

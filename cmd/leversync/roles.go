@@ -51,6 +51,11 @@ func (a *app) runRoles(ctx context.Context, cfg config.Config, r roles) error {
 			return &usageError{fmt.Errorf("--addr: %w", err)}
 		}
 	}
+	if r.web {
+		if err := cfg.CheckReach(); err != nil {
+			return err
+		}
+	}
 	log := a.logger(cfg)
 	traces, err := a.traces(ctx, log)
 	if err != nil {

@@ -43,6 +43,8 @@ func TestUsageErrors(t *testing.T) {
 		{"fakelever --rate=-1", "--rate"},
 		{"demo --opportunities 1", "--opportunities"},
 		{"serve --addr nowhere", `--addr: "nowhere" is not host:port`},
+		{"serve --addr :0", `LEVERSYNC_PUBLIC_URL: is not set, and :0 is reached from beyond this machine`},
+		{"api --addr 0.0.0.0:0", `LEVERSYNC_PUBLIC_URL: is not set, and 0.0.0.0:0 is reached`},
 		{"version now", "unknown command"},
 	}
 	c := newCLI(t)

@@ -21,7 +21,7 @@ func (a *app) serveCommand() *cobra.Command {
 (it can work: Postgres, Redis, migrations) and /metrics (Prometheus; apart with LEVERSYNC_METRICS_ADDR). Any number may run at once.
 
 The first start makes the operator's password for the dashboard and prints it, unless LEVERSYNC_OPERATOR_PASSWORD gives one.` + "\n" + drainHelp,
-		Example: "  leversync serve\n  leversync serve --migrate --addr :8080",
+		Example: "  leversync serve --migrate\n  LEVERSYNC_PUBLIC_URL=https://sync.example.com leversync serve --addr :8080",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.load(config.Database, config.Redis, config.Keys, config.Lever, config.Work, config.Schedule, config.Serve)
@@ -46,7 +46,7 @@ func (a *app) apiCommand() *cobra.Command {
 		Short: "Run the API and the pages alone",
 		Long: `Run the HTTP server alone: the unified API (/api, /docs), the pages on which an account is connected (/connect),
 /healthz, /readyz and /metrics. It syncs nothing: workers and a scheduler must run too. Any number may run at once.`,
-		Example: "  leversync api\n  leversync api --addr :8080",
+		Example: "  leversync api\n  LEVERSYNC_PUBLIC_URL=https://sync.example.com leversync api --addr :8080",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.load(config.Database, config.Redis, config.Keys, config.Lever, config.Work, config.Serve)

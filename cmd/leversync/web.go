@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,12 +25,20 @@ func oauthOf(cfg config.Config) lever.OAuthConfig {
 	}
 }
 
-// publicURL is the URL by which others reach the installation, without a slash at its end.
+// publicURL is the URL by which others reach the installation, without a slash at its end. Where none is set and all addresses of
+// this machine are listened on, it names one that leads to it from here.
 func publicURL(cfg config.Config) string {
 	if cfg.PublicURL != "" {
 		return cfg.PublicURL
 	}
-	return "http://" + cfg.Addr
+	host, port, err := net.SplitHostPort(cfg.Addr)
+	if err != nil { // it is not listened on
+		return "http://" + cfg.Addr
+	}
+	if addr, err := netip.ParseAddr(host); host == "" || err == nil && addr.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }
 
 // mountWeb adds the unified API with its documentation, the pages on which an account is connected, and the dashboard.

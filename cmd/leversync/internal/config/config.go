@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -47,8 +48,8 @@ type Config struct {
 	LeverClientSecret Secret
 
 	Addr      string // host:port
-	PublicURL string // "": http://Addr
-	AllowHTTP bool   // PublicURL may be http beyond this machine
+	PublicURL string // "": http://Addr, this machine where Addr names none
+	AllowHTTP bool   // the API and the pages may be reached by http beyond this machine
 
 	TrustedProxies Proxies // whose X-Forwarded-For is believed
 
@@ -140,6 +141,17 @@ func Load(getenv func(string) string, needs ...Need) (Config, error) {
 		return Config{}, &Error{Problems: problems}
 	}
 	return c, nil
+}
+
+// CheckReach says why the API and the pages can't be served at Addr, as an *Error; nil: they can. It is asked once Addr is what
+// is listened on, as a flag can name another than the environment.
+func (c Config) CheckReach() error {
+	host, _, err := net.SplitHostPort(c.Addr)
+	if err != nil || c.PublicURL != "" || c.AllowHTTP || loopback(host) {
+		return nil
+	}
+	return &Error{Problems: []string{"LEVERSYNC_PUBLIC_URL: is not set, and " + c.Addr + " is reached from beyond this machine, where keys, tokens and candidates would travel in the clear: " +
+		"put TLS before it and set its https URL, listen on 127.0.0.1, or set LEVERSYNC_ALLOW_HTTP=true for a trial"}}
 }
 
 // value is what the variable is set to, by itself or by its file.

@@ -248,6 +248,37 @@ func TestLoadAllowsHTTP(t *testing.T) {
 	}
 }
 
+// Without a public URL, only this machine is served, unless plain http is allowed.
+func TestCheckReach(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		set  []string
+		good bool
+	}{
+		{nil, true},
+		{[]string{"LEVERSYNC_ADDR=localhost:8080"}, true},
+		{[]string{"LEVERSYNC_ADDR=[::1]:8080"}, true},
+		{[]string{"LEVERSYNC_ADDR=127.9.9.9:0"}, true},
+		{[]string{"LEVERSYNC_ADDR=:8080"}, false},
+		{[]string{"LEVERSYNC_ADDR=0.0.0.0:8080"}, false},
+		{[]string{"LEVERSYNC_ADDR=[::]:8080"}, false},
+		{[]string{"LEVERSYNC_ADDR=10.0.0.1:8080"}, false},
+		{[]string{"LEVERSYNC_ADDR=sync.example.com:8080"}, false},
+		{[]string{"LEVERSYNC_ADDR=:8080", "LEVERSYNC_PUBLIC_URL=https://sync.example.com"}, true},
+		{[]string{"LEVERSYNC_ADDR=:8080", "LEVERSYNC_PUBLIC_URL=http://127.0.0.1:8080"}, true}, // as in a container whose port this machine alone has
+		{[]string{"LEVERSYNC_ADDR=:8080", "LEVERSYNC_ALLOW_HTTP=true"}, true},
+	} {
+		c, err := config.Load(env(tt.set...), all...)
+		if err != nil {
+			t.Errorf("Load(%q): %v", tt.set, err)
+			continue
+		}
+		if err := c.CheckReach(); (err == nil) != tt.good || err != nil && !strings.Contains(err.Error(), "LEVERSYNC_ALLOW_HTTP=true") {
+			t.Errorf("CheckReach with %q = %v; want good: %t, and what to set", tt.set, err, tt.good)
+		}
+	}
+}
+
 // The README's table is made of the variables, word by word.
 func TestReadmeHasTheTable(t *testing.T) {
 	t.Parallel()

@@ -51,6 +51,14 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 
+{{/* A pod is reached from beyond itself: an api refuses to start there without a public URL. */}}
+{{- define "leversync.reach" -}}
+{{- $allowed := lower (default "" (default dict .Values.config).LEVERSYNC_ALLOW_HTTP) }}
+{{- if not (or .Values.publicURL (has $allowed (list "true" "t" "1"))) }}
+{{- fail "publicURL is not set: give the https URL by which others reach the API, or config.LEVERSYNC_ALLOW_HTTP=true for a trial" }}
+{{- end }}
+{{- end }}
+
 {{- define "leversync.placement" -}}
 {{- with .Values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
