@@ -2,6 +2,7 @@ package dashboard_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -79,7 +80,9 @@ func TestSessionsExpire(t *testing.T) {
 // A page that is left open asks for news by itself, and must not keep its session alive for ever.
 func TestPollsKeepNoSessionAlive(t *testing.T) {
 	t.Parallel()
-	e := newEnv(t)
+	e := newEnv(t, func(c *dashboard.Config) {
+		c.Monitor = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "asynqmon") })
+	})
 	b := e.signedIn()
 	e.db.Exec(`UPDATE operator_sessions SET seen_at = now() - interval '7 hours'`)
 	poll := b.request(http.MethodGet, "/", nil)
@@ -91,9 +94,16 @@ func TestPollsKeepNoSessionAlive(t *testing.T) {
 	if !idle() {
 		t.Error("a poll counts as a use of the session")
 	}
-	b.get("/")
-	if idle() {
-		t.Error("a page that a person opens does not count as a use of the session")
+	want(t, "a poll of asynqmon's", b.get(dashboard.MonitorPath+"/api/queues"), http.StatusOK, "asynqmon")
+	if !idle() {
+		t.Error("a poll of asynqmon's counts as a use of the session")
+	}
+	for _, page := range []string{"/", dashboard.MonitorPath + "/"} {
+		e.db.Exec(`UPDATE operator_sessions SET seen_at = now() - interval '7 hours'`)
+		b.get(page)
+		if idle() {
+			t.Errorf("%s, which a person opens, does not count as a use of the session", page)
+		}
 	}
 	e.db.Exec(`DELETE FROM operator_sessions`)
 	poll = b.request(http.MethodGet, "/", nil)

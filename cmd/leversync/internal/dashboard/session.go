@@ -52,7 +52,13 @@ func (h *Handler) session(r *http.Request) (store.OperatorSession, error) {
 	if err != nil || !secretPattern.MatchString(c.Value) {
 		return store.OperatorSession{}, store.ErrNotFound
 	}
-	return h.store.OperatorSession(r.Context(), c.Value, r.Header.Get(pollHeader) == "")
+	return h.store.OperatorSession(r.Context(), c.Value, !polled(r))
+}
+
+// polled reports whether a page asks by itself, as far as can be told: all that the tool for the queues reads may be, and goes
+// without our header.
+func polled(r *http.Request) bool {
+	return r.Header.Get(pollHeader) != "" || r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, MonitorPath+"/api/")
 }
 
 // signedIn lets only requests of a session through. Others are shown where to sign in, and come back after that.
