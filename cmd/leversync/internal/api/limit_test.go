@@ -162,27 +162,35 @@ func TestRateLimitWithoutRedis(t *testing.T) {
 	}
 }
 
-// However many callers come while Redis is away, a bounded number is told apart, and the rest share what one may ask.
+// However many callers come while Redis is away, a bounded number of each kind is told apart, and the rest of the kind share what
+// one may ask: strangers take no room of who has a key.
 func TestRateLimitOfManyWithoutRedis(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(nil, 2)
 	now := time.Now()
 	l.now = func() time.Time { return now }
-	l.count(t.Context(), "first")
-	over := 0
-	for i := range 3 * maxLocal {
-		if l.count(t.Context(), fmt.Sprint("caller ", i)).over {
-			over++
+	l.count(t.Context(), "address:first")
+	for _, kind := range []string{"address", "connector"} {
+		over := 0
+		for i := range 3 * maxLocal {
+			if l.count(t.Context(), fmt.Sprint(kind, ":", i)).over {
+				over++
+			}
+		}
+		if n := len(l.local[kind]); n > maxLocal+1 || over < 2*maxLocal-2 || over > 2*maxLocal {
+			t.Errorf("%s: %d callers are told apart, %d were refused; want at most %d, and all but two of those beyond", kind, n, over, maxLocal+1)
 		}
 	}
-	if len(l.local) > maxLocal+1 || over < 2*maxLocal-2 {
-		t.Errorf("%d callers are told apart, %d were refused; want at most %d, and all but two of those beyond", len(l.local), over, maxLocal+1)
-	}
-	if u := l.count(t.Context(), "first"); u.over {
+	if u := l.count(t.Context(), "address:first"); u.over {
 		t.Error("who was there before is refused because of them")
 	}
+	for range 2 {
+		if u := l.count(t.Context(), "key:new"); u.over {
+			t.Error("a key is refused because of others than keys")
+		}
+	}
 	now = now.Add(rateWindow)
-	if u := l.count(t.Context(), "somebody new"); u.over || len(l.local) > 2 {
-		t.Errorf("in the next window %+v, %d remembered; want those of before forgotten", u, len(l.local))
+	if u := l.count(t.Context(), "address:new"); u.over || len(l.local["address"]) > 2 {
+		t.Errorf("in the next window %+v, %d remembered; want those of before forgotten", u, len(l.local["address"]))
 	}
 }

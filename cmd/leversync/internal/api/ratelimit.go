@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,13 +39,13 @@ type limiter struct {
 	mu    sync.Mutex
 	away  time.Time // Redis is not asked before
 	held  map[string]ahead
-	local map[string]window
-	swept time.Time // held and local have been gone through
+	local map[string]map[string]window // by kind of caller, so that strangers' addresses take no room of those who have a key
+	swept time.Time                    // held and local have been gone through
 }
 
 const (
-	// maxLocal is of how many callers requests are counted ahead, and how many are told apart while Redis is away; all
-	// others are counted as one then.
+	// maxLocal is of how many callers requests are counted ahead, and how many of each kind are told apart while Redis is away;
+	// all others of that kind are counted as one then.
 	maxLocal = 10_000
 	// A process counts at most one of so many requests that are left ahead, and no more than so many.
 	aheadShare, aheadMost = 64, 64
@@ -71,7 +72,7 @@ type usage struct {
 }
 
 func newLimiter(rdb redis.UniversalClient, limit int) *limiter {
-	return &limiter{rdb: rdb, limit: limit, now: time.Now, held: map[string]ahead{}, local: map[string]window{}}
+	return &limiter{rdb: rdb, limit: limit, now: time.Now, held: map[string]ahead{}, local: map[string]map[string]window{}}
 }
 
 // count counts one request of a caller.
@@ -164,22 +165,35 @@ func (l *limiter) hold(caller string, size, n int, end, now time.Time) int {
 
 // forget forgets those whose window ended, once a window, when no more can be told apart. l.mu is held.
 func (l *limiter) forget(now time.Time) {
-	if max(len(l.held), len(l.local)) < maxLocal || now.Sub(l.swept) < rateWindow {
+	most := len(l.held)
+	for _, known := range l.local {
+		most = max(most, len(known))
+	}
+	if most < maxLocal || now.Sub(l.swept) < rateWindow {
 		return
 	}
 	l.swept = now
-	maps.DeleteFunc(l.local, func(_ string, w window) bool { return !now.Before(w.end) })
+	for _, known := range l.local {
+		maps.DeleteFunc(known, func(_ string, w window) bool { return !now.Before(w.end) })
+	}
 	maps.DeleteFunc(l.held, func(_ string, h ahead) bool { return !now.Before(h.end) })
 }
 
+// alone counts a request of a caller, whose kind stands before its colon: address, key, connector.
 func (l *limiter) alone(caller string, now time.Time) (int, time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.forget(now)
-	if _, known := l.local[caller]; !known && len(l.local) >= maxLocal {
+	kind, _, _ := strings.Cut(caller, ":")
+	known := l.local[kind]
+	if known == nil {
+		known = map[string]window{}
+		l.local[kind] = known
+	}
+	if _, there := known[caller]; !there && len(known) >= maxLocal {
 		caller = "all others"
 	}
-	w := l.local[caller]
+	w := known[caller]
 	if !now.Before(w.end) {
 		w = window{end: now.Add(rateWindow)}
 		if h := l.held[caller]; now.Before(h.end) { // it goes on in the window that Redis had opened
@@ -187,7 +201,7 @@ func (l *limiter) alone(caller string, now time.Time) (int, time.Time) {
 		}
 	}
 	w.n++
-	l.local[caller] = w
+	known[caller] = w
 	return w.n, w.end
 }
 
