@@ -27,7 +27,7 @@ var sealedColumns = []sealedColumn{
 type SealedCount struct {
 	Key      string `json:"key"`      // its id, which tells nothing of the key
 	Position int    `json:"position"` // in the keyring; 1 is the one that seals, 0: it is not there, and its values can't be opened
-	What     string `json:"what"`     // credential, connector token, held credential
+	What     string `json:"what"`     // its purpose: credential, connector token, …
 	Values   int64  `json:"values"`
 }
 

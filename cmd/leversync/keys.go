@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -100,7 +102,7 @@ func (a *app) printRotation(r store.Rotation) error {
 		return a.printJSON(r)
 	}
 	var n int64
-	for _, what := range []string{"credential", "connector token", "held credential"} {
+	for _, what := range slices.Sorted(maps.Keys(r.Resealed)) {
 		if k := r.Resealed[what]; k > 0 {
 			n += k
 			fmt.Fprintf(a.stdout, "Sealed %s with key %s.\n", plural(k, what), r.Key)

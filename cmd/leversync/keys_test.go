@@ -31,6 +31,16 @@ func TestKeysRotate(t *testing.T) {
 	if r.Resealed["credential"] != 1 || r.Resealed["connector token"] != 1 || r.Unopened == nil || len(r.Unopened) != 0 {
 		t.Errorf("keys rotate --json = %s; want a credential and a token, and [] unopened", out)
 	}
+	// Of a rotation that goes on with what is left, each kind alone is told.
+	for what := range r.Resealed {
+		var said strings.Builder
+		if err := (&app{stdout: &said}).printRotation(store.Rotation{Key: r.Key, Resealed: map[string]int64{what: 2}}); err != nil || said.String() != "Sealed 2 "+what+"s with key "+r.Key+".\n" {
+			t.Errorf("a rotation of two %ss alone says %q, %v", what, said.String(), err)
+		}
+	}
+	if len(r.Resealed) < 6 {
+		t.Errorf("keys rotate --json = %s; want all kinds that are sealed", out)
+	}
 	out = c.must("keys", "rotate")
 	shown.WriteString(out)
 	if !strings.Contains(out, "sealed with key "+r.Key+" already") {
