@@ -155,11 +155,11 @@ const batch = 500
 func (s *Scheduler) tick(ctx context.Context, p *plan, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	do := p.next(now)
+	search := p.next(now)
 	if err := s.claim(ctx); err != nil {
 		return err
 	}
-	if do {
+	if search {
 		p.behind = min(s.queue.Behind(), mostBehind)
 		if err := s.reconcile(ctx, p.behind); err != nil {
 			return err

@@ -246,7 +246,7 @@ func TestRemovalsAtOnceLeaveNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Exec(`INSERT INTO parents (connector_id, scope, remote_id, person, stage, raw) SELECT $1, 'jobs', 'j' || i, '', '', '{}' FROM generate_series(1, 4500) i`, c.ID)
-	off(unified.Jobs) // the last that postings are kept for
+	off(unified.Jobs)                                                            // the last that postings are kept for
 	commit, err := store.BeginRemoval(t.Context(), db.Store, c.ID, unified.Jobs) // a batch, by one who is gone after it
 	if err != nil {
 		t.Fatal(err)
