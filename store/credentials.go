@@ -139,8 +139,8 @@ const renewFor = 40 * time.Second
 // about to expire), that one is returned. renew gets the stored credential and its result is saved before
 // the lock goes. It has to be done within 40 s.
 //
-// A caller who goes away ends the wait, for one of the connections that are for it and for the row. From then on nobody ends it but time: once Lever is asked, the old
-// refresh token is spent, and its answer is all there is of the new ones.
+// A caller who goes away ends the wait, for one of the connections that are for it and for the row. From then on nobody ends it
+// but time: once Lever is asked, the old refresh token is spent, and its answer is all there is of the new ones.
 func (s *Store) RenewCredential(ctx context.Context, id uuid.UUID, refused string, renew func(context.Context, Credential) (Credential, error)) (Credential, error) {
 	select {
 	case s.renewing <- struct{}{}:
