@@ -74,6 +74,11 @@ func NextWorkPlan(ctx context.Context, s *Store, connector uuid.UUID, limit int)
 	return plan(ctx, s, nextWork, connector, "applications", 31, []string{"o7"}, limit)
 }
 
+// ClaimLostPlan is how Postgres finds scopes whose tasks are lost.
+func ClaimLostPlan(ctx context.Context, s *Store) (string, error) {
+	return plan(ctx, s, claimLostScopes, time.Minute, 500)
+}
+
 // AbsentPlan is how Postgres finds what is stored of a scope and was not met.
 func AbsentPlan(ctx context.Context, t *Tx, sc unified.Scope) (string, error) {
 	lines, err := t.notMet(ctx, "EXPLAIN ", sc.Table(), "")

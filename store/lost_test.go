@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,6 +119,25 @@ func TestWhatWaitsForItsTurnIsNotLost(t *testing.T) {
 		if err != nil || !slices.Equal(got, tc.want) {
 			t.Errorf("ClaimLost, %s behind = %q, %v; want %q", tc.behind, got, err, tc.want)
 		}
+	}
+}
+
+// TestLostIsFoundByItsIndex: of many scopes that are on, or wait for their turn, none is read to find that none was lost.
+func TestLostIsFoundByItsIndex(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	db.Exec(`ALTER TABLE connector_scopes SET (autovacuum_enabled = false)`)
+	for range 3 {
+		linked(t, db)
+	}
+	db.Exec(`INSERT INTO connector_scopes (connector_id, scope, enabled, requested_at, queued_at)
+SELECT (SELECT id FROM connectors LIMIT 1), 'of ' || n, true, CASE WHEN n % 2 = 0 THEN now() END, now() FROM generate_series(1, 30000) n`)
+	for _, when := range []string{"without statistics", "with statistics"} {
+		plan, err := store.ClaimLostPlan(t.Context(), db.Store)
+		if err != nil || !strings.Contains(plan, "connector_scopes_asked") || strings.Contains(plan, "connector_scopes_due") || strings.Contains(plan, "Seq Scan on connector_scopes") {
+			t.Errorf("%s: %v, want the index of those that were asked for:\n%s", when, err, plan)
+		}
+		db.Exec(`ANALYZE connector_scopes`)
 	}
 }
 

@@ -67,18 +67,21 @@ RETURNING st.connector_id, lost.scope, lost.due_at, st.fence`, grace+behind, lim
 	if err != nil {
 		return nil, err
 	}
-	scopes, err := many[Lost](ctx, s.pool, `WITH lost AS (
+	scopes, err := many[Lost](ctx, s.pool, claimLostScopes, 2*grace+behind, limit)
+	return append(runs, scopes...), err
+}
+
+// claimLostScopes is asked every two seconds by each process that schedules: it reads what is lost, and no more.
+const claimLostScopes = `WITH lost AS (
     SELECT cs.connector_id, cs.scope FROM connector_scopes cs JOIN connectors c ON c.id = cs.connector_id
-    WHERE cs.enabled AND cs.requested_at IS NOT NULL AND coalesce(cs.queued_at + $1::interval, '-infinity') < now()
+    WHERE cs.enabled AND cs.requested_at IS NOT NULL AND coalesce(cs.queued_at, '-infinity') < now() - $1::interval
       AND c.status = 'COMPLETE' AND NOT c.paused
       AND NOT EXISTS (SELECT FROM streams st JOIN runs r ON r.connector_id = st.connector_id AND r.id = st.run_id
                       WHERE st.connector_id = cs.connector_id AND cs.scope = ANY(r.scopes))
     ORDER BY cs.requested_at LIMIT $2 FOR UPDATE OF cs SKIP LOCKED
 )
 UPDATE connector_scopes cs SET queued_at = now() FROM lost WHERE cs.connector_id = lost.connector_id AND cs.scope = lost.scope
-RETURNING cs.connector_id, cs.scope, cs.requested_at AS due_at, 0::bigint AS fence`, 2*grace+behind, limit)
-	return append(runs, scopes...), err
-}
+RETURNING cs.connector_id, cs.scope, cs.requested_at AS due_at, 0::bigint AS fence`
 
 // Request asks for scopes of a connector to be brought up to date, from now or from due on, and returns the
 // moment that a traversal must begin after to serve the request. full reads everything again, and streams
