@@ -79,6 +79,13 @@ func ClaimLostPlan(ctx context.Context, s *Store) (string, error) {
 	return plan(ctx, s, claimLostScopes, time.Minute, 500)
 }
 
+// AskedPlans are how Postgres finds what is on and what is asked of a connector.
+func AskedPlans(ctx context.Context, s *Store, connector uuid.UUID) (map[string]string, error) {
+	a, err := plan(ctx, s, switched, connector)
+	b, berr := plan(ctx, s, asked, connector)
+	return map[string]string{"switched": a, "asked": b}, errors.Join(err, berr)
+}
+
 // AbsentPlan is how Postgres finds what is stored of a scope and was not met.
 func AbsentPlan(ctx context.Context, t *Tx, sc unified.Scope) (string, error) {
 	lines, err := t.notMet(ctx, "EXPLAIN ", sc.Table(), "")

@@ -141,6 +141,31 @@ SELECT (SELECT id FROM connectors LIMIT 1), 'of ' || n, true, CASE WHEN n % 2 = 
 	}
 }
 
+// TestWhatIsAskedIsFoundByTheConnector: whenever the plan is made, what is on and asked of a connector is found by its key, and not by
+// an index of what is on everywhere.
+func TestWhatIsAskedIsFoundByTheConnector(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	db.Exec(`ALTER TABLE connector_scopes SET (autovacuum_enabled = false)`)
+	look := func(when string, c uuid.UUID) {
+		t.Helper()
+		plans, err := store.AskedPlans(t.Context(), db.Store, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, plan := range plans {
+			if strings.Contains(plan, "connector_scopes_due") || strings.Contains(plan, "connector_scopes_asked") || strings.Contains(plan, "Seq Scan on connector_scopes") {
+				t.Errorf("%s, %s: want it found by the connector:\n%s", name, when, plan)
+			}
+		}
+	}
+	look("of an empty table", uuid.New())
+	c := linked(t, db)
+	look("of a few", c.ID)
+	db.Exec(`INSERT INTO connector_scopes (connector_id, scope, enabled) SELECT $1, 'of ' || n, true FROM generate_series(1, 3000) n`, linked(t, db).ID)
+	look("without statistics", c.ID)
+}
+
 // begun begins a run for two scopes, offers and scorecards.
 func begun(t *testing.T, db *storetest.DB, connector uuid.UUID) store.Lease {
 	t.Helper()

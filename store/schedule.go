@@ -156,14 +156,21 @@ func (s *Store) Switched(ctx context.Context, id uuid.UUID) (Connector, map[unif
 		Connector
 		Scopes []string
 	}
-	r, err := one[row](ctx, s.pool, `SELECT `+connectorColumns+`, ARRAY(SELECT s.scope FROM connector_scopes s WHERE s.connector_id = c.id AND s.enabled) AS scopes
-FROM connectors c WHERE id = $1`, id)
+	r, err := one[row](ctx, s.pool, switched, id)
 	on := make(map[unified.Scope]bool, len(r.Scopes))
 	for _, sc := range r.Scopes {
 		on[unified.Scope(sc)] = true
 	}
 	return r.Connector, on, err
 }
+
+// switched and asked are asked before any work is begun. Which scopes are on is no condition: a plan that was made while the table was
+// empty would go through the indexes of those that are, of all connectors.
+const (
+	switched = `SELECT ` + connectorColumns + `, (SELECT coalesce(array_agg(s.scope) FILTER (WHERE s.enabled), '{}') FROM connector_scopes s WHERE s.connector_id = c.id) AS scopes
+FROM connectors c WHERE id = $1`
+	asked = `SELECT scope, CASE WHEN enabled THEN requested_at END AS since FROM connector_scopes WHERE connector_id = $1`
+)
 
 // Progress is how far streams of a connector are, and what is still asked of it.
 type Progress struct {
@@ -177,24 +184,26 @@ func (s *Store) Progress(ctx context.Context, connector uuid.UUID, streams []str
 		Name string
 		Stream
 	}
-	type asked struct {
+	type scope struct {
 		Scope string
-		Since time.Time
+		Since *time.Time // nil: it is off, or nothing is asked
 	}
 	var found []stream
-	var open []asked
+	var scopes []scope
 	b := &pgx.Batch{}
 	queue(b, &found, `SELECT stream AS name, `+streamColumns+` FROM streams WHERE connector_id = $1 AND stream = ANY($2)`, wireID(connector), streams)
-	queue(b, &open, `SELECT scope, requested_at AS since FROM connector_scopes WHERE connector_id = $1 AND enabled AND requested_at IS NOT NULL`, wireID(connector))
+	queue(b, &scopes, asked, wireID(connector))
 	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
 		return Progress{}, err
 	}
-	p := Progress{Streams: make(map[string]Stream, len(found)), Asked: make(map[unified.Scope]time.Time, len(open))}
+	p := Progress{Streams: make(map[string]Stream, len(found)), Asked: map[unified.Scope]time.Time{}}
 	for _, st := range found {
 		p.Streams[st.Name] = st.Stream
 	}
-	for _, a := range open {
-		p.Asked[unified.Scope(a.Scope)] = a.Since
+	for _, sc := range scopes {
+		if sc.Since != nil {
+			p.Asked[unified.Scope(sc.Scope)] = *sc.Since
+		}
 	}
 	return p, nil
 }
