@@ -136,17 +136,16 @@ func (s *Scheduler) retain(ctx context.Context) {
 }
 
 // maintain sees to the sync log's partitions, forgets webhooks' deliveries, and finishes removals that who began them did not.
-// What fails is tried again at the next look; none keeps the others from being tried.
+// What fails is tried again at the next look; none keeps the others from being tried, and what may take long comes last.
 func (s *Scheduler) maintain(ctx context.Context) {
-	for what, do := range map[string]func() error{
-		"the sync log's partitions": func() error { return s.cfg.Store.MaintainCalls(ctx, s.cfg.KeepCalls) },
-		"webhooks' deliveries":      func() error { return s.cfg.Store.PruneWebhooks(ctx) },
-		"removals":                  func() error { return s.cfg.Store.FinishRemovals(ctx, uuid.Nil) },
-	} {
-		if err := do(); err != nil && ctx.Err() == nil {
+	report := func(what string, err error) {
+		if err != nil && ctx.Err() == nil {
 			s.cfg.Log.WarnContext(ctx, "maintenance broken off: it goes on later", "what", what, "error", err)
 		}
 	}
+	report("the sync log's partitions", s.cfg.Store.MaintainCalls(ctx, s.cfg.KeepCalls))
+	report("webhooks' deliveries", s.cfg.Store.PruneWebhooks(ctx))
+	report("removals", s.cfg.Store.FinishRemovals(ctx, uuid.Nil))
 }
 
 // batch is how much one look claims at a time.
