@@ -164,11 +164,12 @@ func (s *Store) Switched(ctx context.Context, id uuid.UUID) (Connector, map[unif
 	return r.Connector, on, err
 }
 
-// switched and asked are asked before any work is begun. Which scopes are on is no condition: a plan that was made while the table was
-// empty would go through the indexes of those that are, of all connectors.
+// switched and asked are asked before any work is begun.
 const (
-	switched = `SELECT ` + connectorColumns + `, (SELECT coalesce(array_agg(s.scope) FILTER (WHERE s.enabled), '{}') FROM connector_scopes s WHERE s.connector_id = c.id) AS scopes
+	switched = `SELECT ` + connectorColumns + `, ARRAY(SELECT s.scope FROM connector_scopes s WHERE s.connector_id = c.id AND s.enabled) AS scopes
 FROM connectors c WHERE id = $1`
+	// What is asked for is no condition: a plan that was made without statistics would go through the index of all that is, of all
+	// connectors.
 	asked = `SELECT scope, CASE WHEN enabled THEN requested_at END AS since FROM connector_scopes WHERE connector_id = $1`
 )
 
