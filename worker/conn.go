@@ -15,7 +15,7 @@ type conn struct {
 	client *lever.Client
 	tokens *tokens // nil: it has an API key
 	rate   float64
-	since  time.Time // of the API key that it was made for; zero for OAuth, whose tokens renew themselves
+	since  time.Time // of the credential that it was made for
 
 	mu      sync.Mutex
 	latency float64 // seconds a call, smoothed
@@ -34,16 +34,19 @@ func (w *Worker) conn(ctx context.Context, c store.Connector) (*conn, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if k := w.conns[c.ID]; k != nil && k.rate == rate && (cred.Kind == "oauth" && k.since.IsZero() || k.since.Equal(cred.RefreshedAt)) {
-		if k.tokens != nil {
+	if k := w.conns[c.ID]; k != nil && k.rate == rate {
+		switch {
+		case cred.Kind == "oauth" && k.tokens != nil:
 			k.tokens.adopt(cred)
+			return k, nil
+		case k.since.Equal(cred.RefreshedAt):
+			return k, nil
 		}
-		return k, nil
 	}
 	k := &conn{rate: rate, since: cred.RefreshedAt, latency: 0.2}
 	auth := lever.APIKey(cred.Secret)
 	if cred.Kind == "oauth" {
-		k.since, k.tokens = time.Time{}, newTokens(w, c.ID)
+		k.tokens = newTokens(w, c.ID)
 		auth = lever.OAuth(k.tokens)
 	}
 	k.client, err = lever.New(lever.Config{
