@@ -75,8 +75,7 @@ const bodyTimeout = time.Minute
 func withBody(op huma.Operation, limit int64) huma.Operation {
 	op.Middlewares = append(op.Middlewares, func(hc huma.Context, next func(huma.Context)) {
 		req, w := humago.Unwrap(hc)
-		rc := http.NewResponseController(w)
-		_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout)) // not every server has one
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // not every server has one
 		b, err := io.ReadAll(io.LimitReader(req.Body, limit+1))
 		switch {
 		case err != nil:
@@ -84,7 +83,6 @@ func withBody(op huma.Operation, limit int64) huma.Operation {
 		case int64(len(b)) > limit:
 			writeRefusal(w, refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes", limit)))
 		default:
-			_ = rc.SetReadDeadline(time.Time{}) // what is read from now on tells whether the client is still there
 			next(huma.WithValue(hc, bodyKey, &sent{b}))
 		}
 	})
