@@ -94,6 +94,15 @@ func TestChangeScopesTakesLeasesBack(t *testing.T) {
 	}
 }
 
+// removing turns scopes off, and removes what is stored of them.
+func removing(scopes ...unified.Scope) store.ScopeChange {
+	ch := store.ScopeChange{Enabled: map[unified.Scope]bool{}, Remove: true}
+	for _, sc := range scopes {
+		ch.Enabled[sc] = false
+	}
+	return ch
+}
+
 func TestRemoveScope(t *testing.T) {
 	t.Parallel()
 	db := storetest.New(t)
@@ -122,11 +131,7 @@ func TestRemoveScope(t *testing.T) {
 	}
 	remove := func(scopes ...unified.Scope) {
 		t.Helper()
-		ch := store.ScopeChange{Enabled: map[unified.Scope]bool{}, Remove: true}
-		for _, sc := range scopes {
-			ch.Enabled[sc] = false
-		}
-		if err := db.Store.ChangeScopes(t.Context(), c.ID, ch); err != nil {
+		if err := db.Store.ChangeScopes(t.Context(), c.ID, removing(scopes...)); err != nil {
 			t.Fatalf("ChangeScopes(%v): %v", scopes, err)
 		}
 		for range 2 { // what is finished is not done again
@@ -203,7 +208,7 @@ func TestRemovalIsFinished(t *testing.T) {
 	c := linked(t, db)
 	const n = 4500 // more than two batches
 	db.Exec(`INSERT INTO tags (id, connector_id, remote_id, name, body_hash) SELECT gen_random_uuid(), $1, 'tag ' || i, 'tag', '\x01' FROM generate_series(1, $2::int) i`, c.ID, n)
-	off := store.ScopeChange{Enabled: map[unified.Scope]bool{unified.Tags: false}, Remove: true}
+	off := removing(unified.Tags)
 	named := func() int {
 		return storetest.Value[int](db, `SELECT count(*) FROM tags WHERE connector_id = $1 AND name IS NOT NULL`, c.ID)
 	}
@@ -233,11 +238,7 @@ func TestRemovalsAtOnceLeaveNothing(t *testing.T) {
 	c := linked(t, db)
 	off := func(scopes ...unified.Scope) {
 		t.Helper()
-		ch := store.ScopeChange{Enabled: map[unified.Scope]bool{}, Remove: true}
-		for _, sc := range scopes {
-			ch.Enabled[sc] = false
-		}
-		if err := db.Store.ChangeScopes(t.Context(), c.ID, ch); err != nil {
+		if err := db.Store.ChangeScopes(t.Context(), c.ID, removing(scopes...)); err != nil {
 			t.Fatal(err)
 		}
 	}
