@@ -205,6 +205,9 @@ func (t *Tx) scope(sc unified.Scope) *scopeCounts {
 // first costs more than it spares.
 func (t *Tx) First() { t.first = true }
 
+// NotFirst takes First back: what was not stored is written, and most of what is left is there.
+func (t *Tx) NotFirst() { t.first = false }
+
 // Add adds to the run's counters.
 func (t *Tx) Add(c Counts) {
 	t.counts.Calls += c.Calls

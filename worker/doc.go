@@ -26,9 +26,9 @@
 // wait for the list of opportunities, and the children for its end: there is something to see after a call for each
 // hundred opportunities, and some twenty more.
 //
-// Where no rate holds them up, pages of a first sync come faster than they are written. A page that comes while the one before is
-// being written begins to be, in a transaction of its own beside that one: its opportunities and applications, which hang on
-// nothing before. Its candidates, the fence, the cursor and the commit have their turn: see store.Ahead.
+// Where no rate holds them up, pages of a first sync come faster than they are written. What a page brings that is not there yet
+// (opportunities, applications, candidates) is written in a transaction of its own, while the one or two before it still are,
+// but for what those have too: that has its turn, as have the fence, the cursor and the commit. See store.Ahead.
 //
 // # Scopes that are off
 //

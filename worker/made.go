@@ -3,7 +3,10 @@ package worker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"iter"
+	"maps"
+	"slices"
 
 	"github.com/leversync/leversync/lever"
 	"github.com/leversync/leversync/store"
@@ -131,22 +134,44 @@ func (o *opportunities) mapped(it lever.Item[made]) made {
 	return v
 }
 
-// headstart is what of a first traversal's page is done before it has to wait for the page before.
+// headstart is what of a first traversal's page is written before it has to wait for the page before.
 type headstart struct {
-	written map[string]bool                               // opportunities that are written, with their applications
-	people  map[string]store.Prepared[*unified.Candidate] // who the opportunities are of, by contact, if they had no others
+	written map[string]bool // opportunities, with their applications
+	people  map[string]bool // candidates, by contact
 }
 
-// putFresh writes the opportunities of a first traversal that are not there yet, with their applications.
-func (o *opportunities) putFresh(ctx context.Context, tx *store.Tx, items []lever.Item[made]) (headstart, error) {
+// keysOf are the opportunities and the contacts of a page.
+func keysOf(page lever.Page[made]) map[string]bool {
+	keys := make(map[string]bool, 2*len(page.Items))
+	for _, it := range page.Items {
+		if v := it.Value; v.err == nil {
+			keys[v.parent.RemoteID], keys[contactKey(v.parent.Person)] = true, true
+		}
+	}
+	return keys
+}
+
+// contactKey is a contact among keysOf: without one, an opportunity's id is its contact's.
+func contactKey(person string) string { return "contact " + person }
+
+// errBusy means that a page has an opportunity that the page before has, too.
+var errBusy = errors.New("worker: the page has to wait for the one before")
+
+// putFresh writes the opportunities of a first traversal that are not there yet, with their applications, and the candidates that
+// they are of: who is new in a first traversal has no opportunities but those of the page.
+func (o *opportunities) putFresh(ctx context.Context, tx *store.Tx, items []lever.Item[made], busy busy) (headstart, error) {
 	if o.state.LastStartedAt != nil {
 		return headstart{}, nil
 	}
 	var parents []store.Parent
 	for _, it := range items {
-		if it.Value.err == nil {
-			parents = append(parents, it.Value.parent)
+		if it.Value.err != nil {
+			continue
 		}
+		if busy(it.Value.parent.RemoteID) {
+			return headstart{}, errBusy
+		}
+		parents = append(parents, it.Value.parent)
 	}
 	people := make(chan map[string]store.Prepared[*unified.Candidate], 1)
 	go func() { people <- o.peopleOf(items) }() // Postgres has the time that this takes
@@ -165,7 +190,18 @@ func (o *opportunities) putFresh(ctx context.Context, tx *store.Tx, items []leve
 			return headstart{}, err
 		}
 	}
-	return headstart{written: written, people: <-people}, nil
+	made := <-people
+	for _, p := range parents {
+		if !written[p.RemoteID] || busy(contactKey(p.Person)) {
+			delete(made, p.Person) // may have others
+		}
+	}
+	done := headstart{written: written, people: make(map[string]bool, len(made))}
+	candidates, err := store.InsertPrepared(ctx, tx, slices.Collect(maps.Values(made)))
+	for person := range made {
+		done.people[person] = candidates[unified.ID(o.connector.ID, unified.Candidates, person)]
+	}
+	return done, err
 }
 
 // peopleOf makes the candidates that opportunities are of, as if they had no others. Those that can't be made are left out.
@@ -190,28 +226,6 @@ func (o *opportunities) peopleOf(items []lever.Item[made]) map[string]store.Prep
 		}
 	}
 	return out
-}
-
-// putNew writes those of some people who are not there yet, and returns the others: whoever is new in a first traversal has
-// no opportunities but those at hand.
-func (o *opportunities) putNew(ctx context.Context, tx *store.Tx, people map[string][]lever.Opportunity, done headstart) (map[string][]lever.Opportunity, error) {
-	var recs []store.Prepared[*unified.Candidate]
-	for p := range people {
-		if rec, made := done.people[p]; made {
-			recs = append(recs, rec)
-		}
-	}
-	written, err := store.InsertPrepared(ctx, tx, recs)
-	if err != nil || len(written) == 0 {
-		return people, err
-	}
-	left := map[string][]lever.Opportunity{}
-	for p, opps := range people {
-		if !written[unified.ID(o.connector.ID, unified.Candidates, p)] {
-			left[p] = opps
-		}
-	}
-	return left, nil
 }
 
 func parentOf(it lever.Item[lever.Opportunity]) store.Parent {

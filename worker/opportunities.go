@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -132,7 +133,7 @@ func (o *opportunities) list(ctx context.Context) error {
 	} else {
 		opts := o.options()
 		opts.Token = o.cursor.Token
-		w := writer[made]{apply: o.apply, ahead: o.ahead}
+		w := writer[made]{apply: o.apply, ahead: o.ahead, keys: keysOf}
 		if o.mostAreStored() {
 			w.look = o.look
 		}
@@ -158,17 +159,17 @@ func (o *opportunities) options() lever.OpportunityOptions {
 
 // apply writes a page of opportunities.
 func (o *opportunities) apply(ctx context.Context, tx *store.Tx, page lever.Page[made]) error {
-	rest, err := o.ahead(ctx, tx, page)
+	rest, err := o.ahead(ctx, tx, page, inTurn)
 	if err != nil {
 		return err
 	}
 	return rest(ctx, tx)
 }
 
-// ahead writes the opportunities and the applications of a first traversal that are not there yet: what those are does not
-// hang on the page before. A candidate does, who may be on both.
-func (o *opportunities) ahead(ctx context.Context, tx *store.Tx, page lever.Page[made]) (func(context.Context, *store.Tx) error, error) {
-	done, err := o.putFresh(ctx, tx, page.Items)
+// ahead writes what of a first traversal's page is not there yet, and on no page before that is under way: the opportunities,
+// the applications that they are, and the candidates that they are of.
+func (o *opportunities) ahead(ctx context.Context, tx *store.Tx, page lever.Page[made], busy busy) (func(context.Context, *store.Tx) error, error) {
+	done, err := o.putFresh(ctx, tx, page.Items, busy)
 	return func(ctx context.Context, tx *store.Tx) error {
 		if o.cursor.Full {
 			ids, _ := met(page)
@@ -183,7 +184,7 @@ func (o *opportunities) ahead(ctx context.Context, tx *store.Tx, page lever.Page
 // write brings opportunities up to date that did not come by a list.
 func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.Item[lever.Opportunity]) error {
 	all := o.makeAll(items)
-	done, err := o.putFresh(ctx, tx, all)
+	done, err := o.putFresh(ctx, tx, all, inTurn)
 	if err != nil {
 		return err
 	}
@@ -193,6 +194,7 @@ func (o *opportunities) write(ctx context.Context, tx *store.Tx, items []lever.I
 // put brings opportunities up to date: those that changed, the applications that they are, and the
 // candidates that they belong to, now and before. What was done early is not done again.
 func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Item[made], done headstart) error {
+	tx.NotFirst() // what is, is done
 	anew := o.anew()
 	var same []string // stored as they are
 	items = slices.DeleteFunc(slices.Clone(items), func(it lever.Item[made]) bool {
@@ -262,10 +264,7 @@ func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Ite
 			return err
 		}
 	}
-	people, err = o.putNew(ctx, tx, people, done)
-	if err != nil {
-		return err
-	}
+	maps.DeleteFunc(people, func(person string, _ []lever.Opportunity) bool { return done.people[person] })
 	return o.rebuild(ctx, tx, o.mapper(o.hired), people)
 }
 

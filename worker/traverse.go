@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/leversync/leversync/lever"
@@ -17,7 +18,8 @@ type fetched[T any] struct {
 	page  lever.Page[T]
 	calls []store.Call
 	err   error
-	begun *begun // what of it was written while the page before was
+	early chan *begun // brings what of it was written before its turn, once; nil: nothing was to be
+	begun *begun      // what early brought; nil: nothing was
 }
 
 // begun is a page's transaction that has begun before its turn.
@@ -35,8 +37,10 @@ func (b *begun) drop(ctx context.Context) {
 // writer writes the pages of a list.
 type writer[T any] struct {
 	apply func(context.Context, *store.Tx, lever.Page[T]) error
-	// ahead writes what of a page need not wait for the one before it, and returns what writes the rest. nil: it all must wait.
-	ahead func(context.Context, *store.Tx, lever.Page[T]) (rest func(context.Context, *store.Tx) error, err error)
+	// ahead writes what of a page need not wait for those before it, and returns what writes the rest. nil: it all must wait.
+	ahead func(context.Context, *store.Tx, lever.Page[T], busy) (rest func(context.Context, *store.Tx) error, err error)
+	// keys are what ahead may write of a page, which it does not where a page before has it too.
+	keys func(lever.Page[T]) map[string]bool
 	// look marks what of a page is stored as it is. nil: that is found out when it has its turn.
 	look func(context.Context, lever.Page[T])
 }
@@ -49,10 +53,10 @@ func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c
 	defer cancel()
 	ch := read(ctx, s, pages)
 	if w.ahead != nil && s.state.LastStartedAt == nil {
-		ch = meanwhile(ctx, s, ch, func(f *fetched[T]) { f.begun = w.begin(ctx, s, *f) })
+		ch = aheadOf(ctx, s, ch, w.keys, func(f fetched[T], busy busy) *begun { return w.begin(ctx, s, f, busy) })
 	}
 	if w.look != nil {
-		ch = meanwhile(ctx, s, ch, func(f *fetched[T]) { w.look(ctx, f.page) })
+		ch = meanwhile(ctx, s, ch, w.look)
 	}
 	defer func() {
 		cancel()
@@ -66,6 +70,7 @@ func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c
 			return f.err
 		}
 		s.w.store.Failpoint(store.PointFetched, s.connector.ID, s.stream.name)
+		f.await()
 		to := *c
 		to.Token, to.Page, to.Seen = f.page.Next, c.Page+1, c.Seen+len(f.page.Items)
 		var circle int
@@ -111,7 +116,7 @@ func read[T any](ctx context.Context, s *slice, pages iter.Seq2[lever.Page[T], e
 }
 
 // meanwhile hands pages on. To one that nobody is ready for yet, as the page before is still being written, it does what is given.
-func meanwhile[T any](ctx context.Context, s *slice, in <-chan fetched[T], do func(*fetched[T])) chan fetched[T] {
+func meanwhile[T any](ctx context.Context, s *slice, in <-chan fetched[T], do func(context.Context, lever.Page[T])) chan fetched[T] {
 	out := make(chan fetched[T])
 	go func() {
 		defer close(out)
@@ -122,12 +127,54 @@ func meanwhile[T any](ctx context.Context, s *slice, in <-chan fetched[T], do fu
 			default:
 			}
 			if f.err == nil {
-				do(&f)
+				do(ctx, f.page)
 			}
 			f.hand(ctx, s, out)
 		}
 	}()
 	return out
+}
+
+// earlyPages is how many pages may be written before their turn at once, each by a connection of its own, while one has its
+// turn. More would be of use to no machine on which Postgres shares the processors with us, and each takes its room in memory.
+const earlyPages = 2
+
+// busy reports whether a page before one, which may be under way still, has one of its keys: what two pages have is written
+// in their order. Else the page before could come to wait for the one that waits for its turn.
+type busy func(key string) bool
+
+// inTurn is busy of what has its turn: nothing is.
+func inTurn(string) bool { return false }
+
+// aheadOf hands pages on in their order, while begin writes what need not wait of them.
+func aheadOf[T any](ctx context.Context, s *slice, in <-chan fetched[T], keys func(lever.Page[T]) map[string]bool, begin func(fetched[T], busy) *begun) chan fetched[T] {
+	out := make(chan fetched[T], earlyPages-1)
+	go func() {
+		defer close(out)
+		var before []map[string]bool // of the pages that may be under way: one has its turn, the others wait in out
+		for f := range in {
+			if f.err == nil {
+				under := slices.Clone(before)
+				f.early = make(chan *begun, 1)
+				go func() {
+					f.early <- begin(f, func(key string) bool {
+						return slices.ContainsFunc(under, func(keys map[string]bool) bool { return keys[key] })
+					})
+				}()
+				before = append(before, keys(f.page))
+				before = before[max(0, len(before)-earlyPages):]
+			}
+			f.hand(ctx, s, out)
+		}
+	}()
+	return out
+}
+
+// await waits until what was to be written of a page before its turn is.
+func (f *fetched[T]) await() {
+	if f.early != nil {
+		f.begun, f.early = <-f.early, nil
+	}
 }
 
 // hand gives a page to whoever takes it, and reports whether somebody did before the end.
@@ -143,15 +190,16 @@ func (f fetched[T]) hand(ctx context.Context, s *slice, to chan<- fetched[T]) bo
 
 // drop lets go of a page that came too late: its calls were made all the same.
 func (f fetched[T]) drop(ctx context.Context, s *slice) {
+	f.await()
 	f.begun.drop(ctx)
 	s.rec.put(f.calls)
 }
 
 // begin writes what of a page need not wait; nil: nothing was.
-func (w writer[T]) begin(ctx context.Context, s *slice, f fetched[T]) *begun {
+func (w writer[T]) begin(ctx context.Context, s *slice, f fetched[T], busy busy) *begun {
 	b := &begun{}
 	b.tx = s.w.store.Ahead(ctx, s.lease, s.entering(f.calls, func(ctx context.Context, tx *store.Tx) (err error) {
-		b.rest, err = w.ahead(ctx, tx, f.page)
+		b.rest, err = w.ahead(ctx, tx, f.page, busy)
 		return err
 	}))
 	if b.tx == nil {
