@@ -15,7 +15,7 @@ type conn struct {
 	client *lever.Client
 	tokens *tokens // nil: it has an API key
 	rate   float64
-	since  time.Time // of the credential that it was made for
+	since  time.Time // of the API key that it was made for; OAuth's tokens are renewed: see refused
 
 	mu      sync.Mutex
 	latency float64 // seconds a call, smoothed
@@ -72,6 +72,14 @@ func (w *Worker) conn(ctx context.Context, c store.Connector) (*conn, error) {
 	}
 	w.conns[c.ID] = k
 	return k, nil
+}
+
+// refused is of when the credential is that Lever refused last, by Postgres' clock.
+func (k *conn) refused() time.Time {
+	if k.tokens != nil {
+		return k.tokens.since()
+	}
+	return k.since
 }
 
 // observe learns from a call: the mean of the first ten, then a tenth of what is new. A process that takes over from

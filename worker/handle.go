@@ -385,7 +385,7 @@ func (s *slice) end(ctx context.Context, state, reason string) error {
 // relink stops the connector: its credential is refused, and asking again would change nothing.
 func (s *slice) relink(ctx context.Context, cause error) error {
 	reason := relinkReason(cause)
-	changed, err := s.w.store.NeedRelink(ctx, s.connector.ID, reason, s.conn.since)
+	changed, err := s.w.store.NeedRelink(ctx, s.connector.ID, reason, s.conn.refused())
 	if err != nil {
 		return err
 	}

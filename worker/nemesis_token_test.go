@@ -151,6 +151,30 @@ func TestARevokedGrantStopsItsConnectorAlone(t *testing.T) {
 	}
 }
 
+// TestARevokedGrantIsSeenAfterRenewals: by a process that has renewed the connector's token, too.
+func TestARevokedGrantIsSeenAfterRenewals(t *testing.T) {
+	t.Parallel()
+	e := bareEnv(t, levertest.Config{Seed: 88, Opportunities: 5, Postings: 3, RatePerSecond: -1, Confidential: true})
+	e.linkOAuth("renewed", unified.Tags)
+	e.start(worker.Config{OAuth: e.oauth()})
+	e.wait(time.Now())
+	e.lever.ExpireAccessTokens()
+	e.sync(false)
+	if n := e.lever.Refreshes(); n != 1 {
+		t.Fatalf("%d refreshes after one expiry, want 1", n)
+	}
+	e.lever.ExpireAccessTokens()
+	e.lever.RevokeGrants()
+	e.ask(false)
+	eventually(t, "the connector is RELINK_NEEDED", func() bool {
+		c, err := e.db.Store.Connector(t.Context(), e.conn.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Status == "RELINK_NEEDED"
+	})
+}
+
 // TestAHangingTokenEndpointHoldsUpNobodyElse: Lever takes a call for a token, and does not answer, while the tokens of many
 // connectors have ended. Whoever needs a connection to Postgres has one, and a connector beside is synced.
 func TestAHangingTokenEndpointHoldsUpNobodyElse(t *testing.T) {

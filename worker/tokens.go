@@ -77,6 +77,7 @@ func (t *tokens) Renew(ctx context.Context, refused string) (lever.Token, error)
 	found := true
 	c, err := t.store.RenewCredential(wait, t.connector, refused, func(ctx context.Context, cur store.Credential) (store.Credential, error) {
 		found = false
+		t.keep(cur) // should it be refused, it is this one that was
 		tok, err := t.oauth.Refresh(ctx, cur.Refresh)
 		t.renewed(err)
 		if err != nil {
@@ -104,6 +105,13 @@ func tooLong(ctx context.Context) error {
 		return err
 	}
 	return &lever.BudgetError{RetryAfter: jitter(2 * renewWait)}
+}
+
+// since is when the token that the process has was stored.
+func (t *tokens) since() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.at
 }
 
 // adopt takes over a token that was stored later than the one that the process has: the account was linked again, or another

@@ -285,7 +285,7 @@ func (a *attempt) release(ctx context.Context, err error) error {
 	}
 	if lever.Classify(err) == lever.VerdictRelink {
 		reason := fmt.Sprintf("Lever refused the credential (%v). Link the account again", err)
-		if _, rerr := a.wr.w.store.NeedRelink(bg, a.connector.ID, reason, a.conn.since); rerr != nil {
+		if _, rerr := a.wr.w.store.NeedRelink(bg, a.connector.ID, reason, a.conn.refused()); rerr != nil {
 			a.log.WarnContext(ctx, "relink not noted", "error", rerr)
 		}
 	}
