@@ -201,16 +201,23 @@ func TestTheSweepsClockGoesOn(t *testing.T) {
 			tc.cfg.SweepPeriod = 24 * time.Hour
 			w := e.start(tc.cfg)
 			e.wait(time.Now())
-			for n := range 2 { // six hours since the last slice: a quarter
+			handedOn := 0
+			for range 10 { // six hours since the last slice: a quarter
 				e.db.Exec(`UPDATE streams SET swept_at = swept_at - interval '6 hours' WHERE stream = 'opportunity-children'`)
 				if tc.fault != nil {
 					e.spoil(*tc.fault)
 				}
 				before := w.Metrics().Yields.Load()
 				e.sync(false)
-				if w.Metrics().Yields.Load() == before {
-					t.Fatalf("run %d was done in one go: the test tests nothing", n)
+				if w.Metrics().Yields.Load() > before { // a run that is slow may have come to what was put off in one go
+					handedOn++
 				}
+				if handedOn == 2 {
+					break
+				}
+			}
+			if handedOn < 2 {
+				t.Fatalf("of ten runs %d were not done in one go: the test tests nothing", handedOn)
 			}
 			for _, swept := range storetest.Column[int](e.db, `SELECT swept::int FROM runs WHERE stream = 'opportunity-children' AND kind = 'incremental'`) {
 				if swept < 50 || swept > 100 {
