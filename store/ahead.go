@@ -60,10 +60,11 @@ func (a *Ahead) Commit(ctx context.Context, rest, whole func(context.Context, *T
 	t := a.tx
 	aside := t.aside
 	err := t.enter(ctx, fenceSQL+` NOWAIT`) // who holds the row may wait for what we have written: an erasure does
-	if err == nil && (t.guard != nil || t.aside != aside) {
+	switch {
+	case err != nil && !errors.Is(err, ErrFenced), // it waited for longer than Postgres lets it, for one
+		err == nil && (t.guard != nil || t.aside != aside):
 		err = errNotAhead
-	}
-	if err == nil {
+	case err == nil:
 		err = t.finish(ctx, rest)
 	}
 	a.Drop(ctx)

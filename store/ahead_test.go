@@ -96,6 +96,10 @@ func TestAheadBegunTooEarly(t *testing.T) {
 			})
 			return nil
 		},
+		"it waited for too long": func(_ *testing.T, db *storetest.DB, _ store.Lease) func() {
+			db.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction' AND pid <> pg_backend_pid()`)
+			return nil
+		},
 		"the row is locked": func(t *testing.T, db *storetest.DB, l store.Lease) func() {
 			locked, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 			go func() {
