@@ -51,28 +51,27 @@ func (a *Ahead) Drop(ctx context.Context) {
 	<-a.tx.store.ahead
 }
 
-// errNotAhead means that what a transaction found ahead of its turn no longer holds.
-var errNotAhead = errors.New("store: begun too early")
-
 // Commit runs rest in the transaction, now that it has its turn, and commits. Where that fails for a cause that has to do with
 // its having begun early, or that another try may mend, it is dropped, and whole is run by Store.Commit.
 func (a *Ahead) Commit(ctx context.Context, rest, whole func(context.Context, *Tx) error) (Counts, error) {
 	t := a.tx
 	aside := t.aside
 	err := t.enter(ctx, fenceSQL+` NOWAIT`) // who holds the row may wait for what we have written: an erasure does
-	switch {
-	case err != nil && !errors.Is(err, ErrFenced), // it waited for longer than Postgres lets it, for one
-		err == nil && (t.guard != nil || t.aside != aside):
-		err = errNotAhead
-	case err == nil:
+	if errors.Is(err, ErrFenced) {
+		a.Drop(ctx)
+		return Counts{}, err
+	}
+	// Or Postgres has ended the transaction, for one, which waited for longer than it lets it.
+	holds := err == nil && t.guard == nil && t.aside == aside
+	if holds {
 		err = t.finish(ctx, rest)
 	}
 	a.Drop(ctx)
-	if err == nil {
-		return t.counts, nil
-	}
-	if errors.Is(err, errNotAhead) || retryable(err) || refusedValue(err) {
+	switch {
+	case !holds || retryable(err) || refusedValue(err):
 		return t.store.Commit(ctx, t.lease, whole)
+	case err != nil:
+		return Counts{}, err
 	}
-	return Counts{}, err
+	return t.counts, nil
 }
