@@ -10,6 +10,8 @@ import (
 
 	"github.com/hibiken/asynq"
 
+	"github.com/google/uuid"
+
 	"github.com/leversync/leversync/lever"
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/unified"
@@ -384,15 +386,21 @@ func (s *slice) end(ctx context.Context, state, reason string) error {
 
 // relink stops the connector: its credential is refused, and asking again would change nothing.
 func (s *slice) relink(ctx context.Context, cause error) error {
-	reason := relinkReason(cause)
-	changed, err := s.w.store.NeedRelink(ctx, s.connector.ID, reason, s.conn.refused())
+	changed, err := s.w.needRelink(ctx, s.connector.ID, s.conn, cause)
 	if err != nil {
 		return err
 	}
+	reason := relinkReason(cause)
 	if changed {
 		s.log.WarnContext(ctx, "relink needed", "reason", reason)
 	}
 	return s.end(ctx, "failed", reason)
+}
+
+// needRelink marks a connector as refused by Lever, unless its credential is a later one than the one that was, and reports
+// whether it was not marked yet.
+func (w *Worker) needRelink(ctx context.Context, connector uuid.UUID, k *conn, cause error) (bool, error) {
+	return w.store.NeedRelink(ctx, connector, relinkReason(cause), k.refused())
 }
 
 func relinkReason(cause error) string {

@@ -161,7 +161,7 @@ func (s *slice) judge(ctx context.Context, err error) (wait time.Duration, state
 	case lever.VerdictThrottled:
 		return max(lever.RetryAfter(err), 200*time.Millisecond), "canceled", err
 	case lever.VerdictRelink:
-		if _, rerr := s.w.store.NeedRelink(ctx, s.connector.ID, relinkReason(err), s.conn.refused()); rerr != nil {
+		if _, rerr := s.w.needRelink(ctx, s.connector.ID, s.conn, err); rerr != nil {
 			return 0, "failed", errors.Join(err, rerr)
 		}
 	}

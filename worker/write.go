@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -284,8 +283,7 @@ func (a *attempt) release(ctx context.Context, err error) error {
 		a.log.WarnContext(ctx, "write not released", "kind", a.row.Kind, "error", rerr) // its claim runs out
 	}
 	if lever.Classify(err) == lever.VerdictRelink {
-		reason := fmt.Sprintf("Lever refused the credential (%v). Link the account again", err)
-		if _, rerr := a.wr.w.store.NeedRelink(bg, a.connector.ID, reason, a.conn.refused()); rerr != nil {
+		if _, rerr := a.wr.w.needRelink(bg, a.connector.ID, a.conn, err); rerr != nil {
 			a.log.WarnContext(ctx, "relink not noted", "error", rerr)
 		}
 	}
