@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/leversync/leversync/lever"
 	"github.com/leversync/leversync/store"
 	"github.com/leversync/leversync/store/unified"
@@ -136,8 +138,8 @@ func (o *opportunities) mapped(it lever.Item[made]) made {
 
 // headstart is what of a first traversal's page is written before it has to wait for the page before.
 type headstart struct {
-	written map[string]bool // opportunities, with their applications
-	people  map[string]bool // candidates, by contact
+	written    map[string]bool    // opportunities, with their applications
+	candidates map[uuid.UUID]bool // that they are of
 }
 
 // keysOf are the opportunities and the contacts of a page.
@@ -190,18 +192,14 @@ func (o *opportunities) putFresh(ctx context.Context, tx *store.Tx, items []leve
 			return headstart{}, err
 		}
 	}
-	made := <-people
+	fresh := <-people
 	for _, p := range parents {
 		if !written[p.RemoteID] || busy(contactKey(p.Person)) {
-			delete(made, p.Person) // may have others
+			delete(fresh, p.Person) // may have others
 		}
 	}
-	done := headstart{written: written, people: make(map[string]bool, len(made))}
-	candidates, err := store.InsertPrepared(ctx, tx, slices.Collect(maps.Values(made)))
-	for person := range made {
-		done.people[person] = candidates[unified.ID(o.connector.ID, unified.Candidates, person)]
-	}
-	return done, err
+	candidates, err := store.InsertPrepared(ctx, tx, slices.Collect(maps.Values(fresh)))
+	return headstart{written: written, candidates: candidates}, err
 }
 
 // peopleOf makes the candidates that opportunities are of, as if they had no others. Those that can't be made are left out.

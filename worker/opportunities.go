@@ -264,7 +264,9 @@ func (o *opportunities) put(ctx context.Context, tx *store.Tx, items []lever.Ite
 			return err
 		}
 	}
-	maps.DeleteFunc(people, func(person string, _ []lever.Opportunity) bool { return done.people[person] })
+	maps.DeleteFunc(people, func(person string, _ []lever.Opportunity) bool {
+		return done.candidates[unified.ID(o.connector.ID, unified.Candidates, person)]
+	})
 	return o.rebuild(ctx, tx, o.mapper(o.hired), people)
 }
 

@@ -18,8 +18,7 @@ type fetched[T any] struct {
 	page  lever.Page[T]
 	calls []store.Call
 	err   error
-	early chan *begun // brings what of it was written before its turn, once; nil: nothing was to be
-	begun *begun      // what early brought; nil: nothing was
+	begun <-chan *begun // brings what of it was written before its turn, once; nil: nothing was to be
 }
 
 // begun is a page's transaction that has begun before its turn.
@@ -70,7 +69,6 @@ func traverse[T interface{ RecordID() string }](ctx context.Context, s *slice, c
 			return f.err
 		}
 		s.w.store.Failpoint(store.PointFetched, s.connector.ID, s.stream.name)
-		f.await()
 		to := *c
 		to.Token, to.Page, to.Seen = f.page.Next, c.Page+1, c.Seen+len(f.page.Items)
 		var circle int
@@ -155,9 +153,10 @@ func aheadOf[T any](ctx context.Context, s *slice, in <-chan fetched[T], keys fu
 		for f := range in {
 			if f.err == nil {
 				under := slices.Clone(before)
-				f.early = make(chan *begun, 1)
+				to := make(chan *begun, 1)
+				f.begun = to
 				go func() {
-					f.early <- begin(f, func(key string) bool {
+					to <- begin(f, func(key string) bool {
 						return slices.ContainsFunc(under, func(keys map[string]bool) bool { return keys[key] })
 					})
 				}()
@@ -170,11 +169,12 @@ func aheadOf[T any](ctx context.Context, s *slice, in <-chan fetched[T], keys fu
 	return out
 }
 
-// await waits until what was to be written of a page before its turn is.
-func (f *fetched[T]) await() {
-	if f.early != nil {
-		f.begun, f.early = <-f.early, nil
+// await returns what of a page was written before its turn, once all that was to be is; nil: nothing was.
+func (f fetched[T]) await() *begun {
+	if f.begun == nil {
+		return nil
 	}
+	return <-f.begun
 }
 
 // hand gives a page to whoever takes it, and reports whether somebody did before the end.
@@ -190,8 +190,7 @@ func (f fetched[T]) hand(ctx context.Context, s *slice, to chan<- fetched[T]) bo
 
 // drop lets go of a page that came too late: its calls were made all the same.
 func (f fetched[T]) drop(ctx context.Context, s *slice) {
-	f.await()
-	f.begun.drop(ctx)
+	f.await().drop(ctx)
 	s.rec.put(f.calls)
 }
 
@@ -226,11 +225,11 @@ func commitPage[T any](ctx context.Context, s *slice, f fetched[T], to cursor, a
 	}
 	whole := ending(func(ctx context.Context, tx *store.Tx) error { return apply(ctx, tx, f.page) })
 	var err error
-	if f.begun == nil {
+	if b := f.await(); b == nil {
 		err = s.commit(ctx, f.calls, whole)
 	} else {
 		err = s.commitOf(ctx, f.calls, func(ctx context.Context) (store.Counts, error) {
-			return f.begun.tx.Commit(ctx, ending(f.begun.rest), s.entering(f.calls, whole))
+			return b.tx.Commit(ctx, ending(b.rest), s.entering(f.calls, whole))
 		})
 	}
 	if err == nil {
