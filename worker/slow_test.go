@@ -228,7 +228,7 @@ func (e *env) checkOrder(place map[string]int) {
 	if len(all) != len(place) {
 		e.t.Errorf("the children of %d opportunities were read, want those of %d", len(place), len(all))
 	}
-	const apart = 32 // as many as may be under way at most, where Lever, or the machine, is slow
+	const apart = 32 // as many as may be under way; a run at 50 calls a second begins with 11
 	for i, o := range all {
 		if at := place[o.id]; at < i-apart || at > i+apart {
 			e.t.Errorf("opportunity %d by its standing (archived: %t) was read as number %d", i, o.archived, at)
