@@ -53,8 +53,8 @@ func TestAKilledMigrationGoesOn(t *testing.T) {
 		cmd.Env = append(os.Environ(), "DATABASE_URL="+db.URL)
 		return cmd
 	}
-	midst := 0
-	for range kills {
+	tried, midst := 0, 0
+	for ; tried < kills || midst == 0 && tried < kills+20; tried++ { // on a busy machine a kill can come too late
 		db.Exec(`DROP SCHEMA leversync CASCADE`)
 		db.Exec(`DROP SCHEMA IF EXISTS ats CASCADE`)
 		cmd := migrate()
@@ -84,6 +84,6 @@ func TestAKilledMigrationGoesOn(t *testing.T) {
 	if midst == 0 {
 		t.Error("no kill came in the midst: nothing is shown")
 	}
-	t.Logf("%d kills, %d of them before all was applied", kills, midst)
-	ledger.add("migration killed", tally{tried: kills, survived: kills})
+	t.Logf("%d kills, %d of them before all was applied", tried, midst)
+	ledger.add("migration killed", tally{tried: tried, survived: tried})
 }
