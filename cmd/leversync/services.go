@@ -74,7 +74,7 @@ func refusePending(ctx context.Context, cfg config.Config) error {
 func (a *app) redis(ctx context.Context, cfg config.Config, log *slog.Logger) (*redis.Client, error) {
 	redis.SetLogger(quiet{}) // it logs what it returns as well
 	rdb := redis.NewClient(cfg.RedisOptions)
-	err := a.await(ctx, cfg.StartTimeout, "Redis", "REDIS_URL", func(ctx context.Context) error { return rdb.Ping(ctx).Err() })
+	err := a.await(ctx, cfg.StartTimeout, "Redis", "REDIS_URL", func(ctx context.Context) error { return pingOnce(ctx, cfg.RedisOptions) })
 	if err == nil {
 		err = checkRedis(ctx, rdb, log)
 	}
@@ -83,6 +83,16 @@ func (a *app) redis(ctx context.Context, cfg config.Config, log *slog.Logger) (*
 		return nil, err
 	}
 	return rdb, nil
+}
+
+// pingOnce asks without go-redis' own retries: some thirty dials take as long as a question may, and would then end in a deadline
+// that says nothing of why Redis can't be reached.
+func pingOnce(ctx context.Context, opt *redis.Options) error {
+	once := *opt
+	once.MaxRetries, once.DialerRetries = -1, 1
+	rdb := redis.NewClient(&once)
+	defer func() { _ = rdb.Close() }()
+	return rdb.Ping(ctx).Err()
 }
 
 type quiet struct{}
