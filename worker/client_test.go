@@ -22,7 +22,8 @@ func TestCallsBesideASyncAreLogged(t *testing.T) {
 	waitIdle(e)
 	before := storetest.Value[int](e.db, `SELECT count(*)::int FROM calls`)
 	e.lever.ResetCounters()
-	file := storetest.Value[uuid.UUID](e.db, `SELECT id FROM attachments WHERE download_path IS NOT NULL AND deleted_at IS NULL ORDER BY id LIMIT 1`)
+	file := storetest.Value[uuid.UUID](e.db, `SELECT id FROM attachments WHERE download_path IS NOT NULL AND deleted_at IS NULL
+    AND coalesce(raw #>> '{file,status}', raw ->> 'status') = 'processed' ORDER BY id LIMIT 1`) // Lever refuses others
 	path, _, err := e.db.Store.DownloadPath(t.Context(), e.conn.ID, file)
 	if err != nil {
 		t.Fatal(err)
