@@ -8,9 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hibiken/asynq"
-
 	"github.com/google/uuid"
+	"github.com/hibiken/asynq"
 
 	"github.com/leversync/leversync/lever"
 	"github.com/leversync/leversync/store"

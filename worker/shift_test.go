@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,12 +71,7 @@ WHERE w.datname = current_database() AND h.state = 'idle in transaction' AND now
 // listed is an opportunity as a list has it.
 type listed struct{ ID, Contact string }
 
-func byID(a, b listed) int {
-	if a.ID < b.ID {
-		return -1
-	}
-	return 1
-}
+func byID(a, b listed) int { return strings.Compare(a.ID, b.ID) }
 
 // firstPages are the first two pages of the opportunities, of 100 each.
 func (e *env) firstPages() (first, second []listed) {
